@@ -1,0 +1,70 @@
+# Helpers that keep one target a folder and one place for compiler options.
+
+add_library(graft_options INTERFACE)
+target_compile_options(
+  graft_options
+  INTERFACE $<$<COMPILE_LANGUAGE:CXX>:-Wall -Wextra -Wno-unused-parameter
+            -Wno-missing-field-initializers> $<$<BOOL:${GRAFT_WERROR}>:-Werror>)
+target_include_directories(graft_options INTERFACE ${CMAKE_SOURCE_DIR} ${CMAKE_BINARY_DIR})
+if(GRAFT_SANITIZE)
+  target_compile_options(graft_options INTERFACE -fsanitize=${GRAFT_SANITIZE} -fno-omit-frame-pointer
+                                                 -fno-sanitize-recover=all)
+  target_link_options(graft_options INTERFACE -fsanitize=${GRAFT_SANITIZE})
+endif()
+
+# graft_library(NAME arch SOURCES ... HEADERS ... DEPS ... PRIVATE_DEPS ...)
+# makes graft_arch with the alias graft::arch. DEPS are what a header shows.
+function(graft_library)
+  cmake_parse_arguments(ARG "" "NAME" "SOURCES;HEADERS;DEPS;PRIVATE_DEPS" ${ARGN})
+  if(ARG_SOURCES)
+    add_library(graft_${ARG_NAME} STATIC ${ARG_SOURCES} ${ARG_HEADERS})
+    target_link_libraries(
+      graft_${ARG_NAME}
+      PUBLIC ${ARG_DEPS}
+      PRIVATE ${ARG_PRIVATE_DEPS} graft_options)
+    target_include_directories(graft_${ARG_NAME} PUBLIC ${CMAKE_SOURCE_DIR} ${CMAKE_BINARY_DIR})
+  else()
+    add_library(graft_${ARG_NAME} INTERFACE)
+    target_link_libraries(graft_${ARG_NAME} INTERFACE ${ARG_DEPS})
+    target_include_directories(graft_${ARG_NAME} INTERFACE ${CMAKE_SOURCE_DIR} ${CMAKE_BINARY_DIR})
+  endif()
+  add_library(graft::${ARG_NAME} ALIAS graft_${ARG_NAME})
+endfunction()
+
+# graft_binary(NAME graft-worker SOURCES ... DEPS ...): a program, installed.
+function(graft_binary)
+  cmake_parse_arguments(ARG "" "NAME" "SOURCES;DEPS" ${ARGN})
+  add_executable(${ARG_NAME} ${ARG_SOURCES})
+  target_link_libraries(${ARG_NAME} PRIVATE ${ARG_DEPS} graft_options)
+  install(TARGETS ${ARG_NAME} RUNTIME DESTINATION ${CMAKE_INSTALL_BINDIR})
+endfunction()
+
+# graft_test(NAME arch_test SOURCES ... DEPS ... [LABELS core ...] [ARGS ...] [TIMEOUT seconds])
+# makes a GoogleTest program and one ctest entry. Labels: `core` (also run under sanitizers),
+# `integration`, `slow` (only in the --all tier).
+function(graft_test)
+  cmake_parse_arguments(ARG "" "NAME;TIMEOUT;TIER" "SOURCES;DEPS;LABELS;ARGS" ${ARGN})
+  add_executable(${ARG_NAME} ${ARG_SOURCES})
+  target_link_libraries(${ARG_NAME} PRIVATE ${ARG_DEPS} graft_options GTest::gmock GTest::gtest_main)
+  set_target_properties(${ARG_NAME} PROPERTIES RUNTIME_OUTPUT_DIRECTORY ${CMAKE_BINARY_DIR}/tests)
+  add_test(NAME ${ARG_NAME} COMMAND ${ARG_NAME} ${ARG_ARGS} WORKING_DIRECTORY ${CMAKE_SOURCE_DIR})
+  if(NOT ARG_TIMEOUT)
+    set(ARG_TIMEOUT 300)
+  endif()
+  if(NOT ARG_LABELS)
+    set(ARG_LABELS core)
+  endif()
+  set_tests_properties(
+    ${ARG_NAME}
+    PROPERTIES TIMEOUT ${ARG_TIMEOUT} LABELS "${ARG_LABELS}" ENVIRONMENT
+               "GRAFT_BIN_DIR=${CMAKE_BINARY_DIR}/bin;GRAFT_SOURCE_DIR=${CMAKE_SOURCE_DIR}")
+endfunction()
+
+# Adds each named folder.
+function(graft_add_existing)
+  foreach(folder IN LISTS ARGN)
+    if(EXISTS ${CMAKE_CURRENT_SOURCE_DIR}/${folder}/CMakeLists.txt)
+      add_subdirectory(${folder})
+    endif()
+  endforeach()
+endfunction()

@@ -81,11 +81,16 @@ struct TrialKeyTag {
 struct WeightsTag {
   static constexpr std::string_view kName = "weights digest";
 };
+struct NetworkTag {
+  static constexpr std::string_view kName = "network digest";
+};
 
 // Identifies an architecture by its content.
 using Fingerprint = TypedDigest<FingerprintTag>;
 // Identifies a trial and its numerics class: equal keys are evaluated once.
 using TrialKey = TypedDigest<TrialKeyTag>;
+// Identifies a network: its architecture's fingerprint and its weights.
+using NetworkDigest = TypedDigest<NetworkTag>;
 // Identifies weights: the blob is their canonical manifest.
 using WeightsDigest = TypedBlobDigest<WeightsTag>;
 

@@ -1,0 +1,67 @@
+// Attributes: the named constants of a layer or an edit, as checked by a registry.
+#ifndef GRAFT_COMMON_ARCH_ATTRIBUTES_H_
+#define GRAFT_COMMON_ARCH_ATTRIBUTES_H_
+
+#include <cstdint>
+#include <functional>
+#include <map>
+#include <optional>
+#include <string>
+#include <string_view>
+#include <variant>
+#include <vector>
+
+#include "absl/status/status.h"
+#include "absl/status/statusor.h"
+#include "common/digest/canonical.h"
+
+namespace graft::arch {
+
+using AttributeValue =
+    std::variant<bool, std::int64_t, double, std::string, std::vector<std::int64_t>>;
+
+// Ordered by name, so that iteration, text and canonical encoding agree everywhere.
+using Attributes = std::map<std::string, AttributeValue, std::less<>>;
+
+enum class AttributeType { kBool, kInt, kDouble, kString, kInts };
+
+// What an attribute may be.
+struct AttributeSpec {
+  std::string name;
+  AttributeType type = AttributeType::kInt;
+  std::string summary;
+  // Absent: the attribute must be given.
+  std::optional<AttributeValue> default_value;
+  // Inclusive bounds of an integer, of each element of kInts, or of a double.
+  double minimum = -1e18;
+  double maximum = 1e18;
+  // Exact length of kInts; 0: any. A single integer given for a fixed length is repeated.
+  int length = 0;
+  // Values that a string may take; empty: any of at most 128 characters.
+  std::vector<std::string> choices;
+};
+
+// `given` with defaults filled in and values brought to their declared type (an integral double to
+// an integer, an integer to a double or to a list of fixed length).
+// INVALID_ARGUMENT, naming the attribute: unknown, missing, of another type, out of bounds.
+absl::StatusOr<Attributes> CheckAttributes(const std::vector<AttributeSpec>& specs,
+                                           const Attributes& given);
+
+// Typed access to checked attributes; a missing name or another type is a crash.
+bool GetBool(const Attributes& attributes, std::string_view name);
+std::int64_t GetInt(const Attributes& attributes, std::string_view name);
+double GetDouble(const Attributes& attributes, std::string_view name);
+const std::string& GetString(const Attributes& attributes, std::string_view name);
+const std::vector<std::int64_t>& GetInts(const Attributes& attributes, std::string_view name);
+
+// Text for people: `kernel=3, strides=[2,2]`.
+std::string ToString(const AttributeValue& value);
+std::string ToString(const Attributes& attributes);
+
+// Canonical form, documented in architecture_encoding.h.
+void EncodeAttributes(const Attributes& attributes, digest::CanonicalEncoder& encoder);
+absl::StatusOr<Attributes> DecodeAttributes(digest::CanonicalDecoder& decoder);
+
+}  // namespace graft::arch
+
+#endif  // GRAFT_COMMON_ARCH_ATTRIBUTES_H_

@@ -1,0 +1,31 @@
+// TrialKey: identity of an evaluation. Equal keys have equal results, so each is evaluated once.
+#ifndef GRAFT_COMMON_TRIAL_TRIAL_KEY_H_
+#define GRAFT_COMMON_TRIAL_TRIAL_KEY_H_
+
+#include <string>
+#include <string_view>
+
+#include "common/digest/typed_digest.h"
+#include "common/trial/trial_spec.h"
+
+namespace graft::trial {
+
+// Canonical encoding of a trial, version 1, in the terms of digest/canonical.h:
+//   string "graft.trial.1"
+//   bytes  fingerprint of the architecture
+//   origin: u64 0, u64 seed                                        (Init)
+//         | u64 1, list of (string role, bytes fingerprint, string weights digest),
+//                  list of edits, u64 edit_seed                    (Derive)
+//   task:   u64 0, string dataset_digest, i64 train_images, i64 validation_images, u64 split_seed,
+//                  u64 split (0 validation, 1 test)                (ImageClassification)
+//   recipe: i64 epochs, i64 batch_size, u64 0 (SGD), f64 learning_rate, f64 momentum,
+//           f64 weight_decay, u64 schedule (0 cosine, 1 constant), u64 seed, i64 threads
+// Names (of layers, of the data set) are outside, but for layer ids inside edits.
+std::string EncodeTrial(const TrialSpec& spec);
+
+// SHA-256 over the canonical strings of the trial's encoding and of the numerics class.
+digest::TrialKey KeyOf(const TrialSpec& spec, std::string_view numerics_class);
+
+}  // namespace graft::trial
+
+#endif  // GRAFT_COMMON_TRIAL_TRIAL_KEY_H_

@@ -1,0 +1,100 @@
+// TrialSpec: everything that decides a trial's result, but for the numerics class.
+#ifndef GRAFT_COMMON_TRIAL_TRIAL_SPEC_H_
+#define GRAFT_COMMON_TRIAL_TRIAL_SPEC_H_
+
+#include <cstdint>
+#include <string>
+#include <variant>
+#include <vector>
+
+#include "absl/status/status.h"
+#include "common/arch/architecture.h"
+#include "common/digest/typed_digest.h"
+#include "common/transform/edit.h"
+
+namespace graft::trial {
+
+// A network by content.
+struct NetworkRef {
+  arch::Architecture architecture;
+  digest::WeightsDigest weights;
+};
+
+// Identity of a network: SHA-256 of its architecture's fingerprint and its weights' digest.
+digest::NetworkDigest DigestOf(const digest::Fingerprint& fingerprint,
+                               const digest::WeightsDigest& weights);
+
+// Freshly initialised parameters.
+struct Init {
+  std::uint64_t seed = 0;
+};
+
+inline constexpr char kParentRole[] = "parent";
+
+struct Input {
+  std::string role;  // kParentRole
+  NetworkRef network;
+};
+
+// Edits applied in order to the parent's weights; none: the parent itself.
+struct Derive {
+  std::vector<Input> inputs;  // exactly one parent
+  std::vector<transform::Edit> edits;
+  std::uint64_t edit_seed = 0;  // see DefaultEditSeed
+};
+
+using Origin = std::variant<Init, Derive>;
+
+// Hash of parents and edits, so that equal children meet whatever proposed them. Never 0.
+std::uint64_t DefaultEditSeed(const std::vector<Input>& inputs,
+                              const std::vector<transform::Edit>& edits);
+
+// The input with the role `parent`; crashes if there is none (specs are validated).
+const NetworkRef& Parent(const Derive& derive);
+
+enum class Split { kValidation, kTest };
+
+struct ImageClassification {
+  std::string dataset;                 // name, for people; outside the key
+  std::string dataset_digest;          // text form of the blob's digest
+  std::int64_t train_images = 0;       // 0: all that validation leaves
+  std::int64_t validation_images = 0;  // 0: a tenth of the data set's training images
+  std::uint64_t split_seed = 0;
+  Split evaluation_split = Split::kValidation;
+};
+
+// What is learned and how it is judged. Further kinds join the variant.
+using Task = std::variant<ImageClassification>;
+
+enum class Schedule { kCosine, kConstant };
+
+struct SgdOptions {
+  double learning_rate = 0.02;  // peak
+  double momentum = 0.9;        // Nesterov, in [0, 1)
+  double weight_decay = 1e-4;   // L2 on all trainables
+};
+
+struct Recipe {
+  std::int64_t epochs = 0;  // 0: evaluate without training
+  std::int64_t batch_size = 64;
+  SgdOptions sgd;
+  Schedule schedule = Schedule::kCosine;
+  std::uint64_t seed = 0;  // data order, dropout
+  std::int64_t threads = 1;
+};
+
+struct TrialSpec {
+  arch::Architecture architecture;
+  Origin origin;
+  Task task;
+  Recipe recipe;
+};
+
+// INVALID_ARGUMENT: a field error, for example `recipe.batch_size`; bounds are in the .cc file.
+absl::Status Validate(const TrialSpec& spec);
+absl::Status Validate(const Recipe& recipe);
+absl::Status Validate(const ImageClassification& task);
+
+}  // namespace graft::trial
+
+#endif  // GRAFT_COMMON_TRIAL_TRIAL_SPEC_H_

@@ -1,0 +1,212 @@
+#include "common/data/idx.h"
+
+#include <unistd.h>
+#include <zlib.h>
+
+#include <algorithm>
+#include <array>
+#include <cerrno>
+#include <cstdint>
+#include <cstring>
+#include <memory>
+#include <span>
+#include <string_view>
+#include <utility>
+
+#include "absl/status/status.h"
+#include "absl/strings/str_cat.h"
+#include "absl/strings/str_format.h"
+#include "common/base/fd.h"
+#include "common/base/status_macros.h"
+
+namespace graft::data {
+namespace {
+
+constexpr std::uint32_t kImagesMagic = 0x00000803;
+constexpr std::uint32_t kLabelsMagic = 0x00000801;
+
+struct GzCloser {
+  void operator()(gzFile_s* file) const { gzclose_r(file); }
+};
+
+// A file read through zlib, which passes files through that are not compressed.
+class GzReader {
+ public:
+  static absl::StatusOr<GzReader> Open(const std::string& path) {
+    errno = 0;
+    GzReader reader(path, gzopen(path.c_str(), "rbe"));
+    if (reader.file_ == nullptr) return base::PosixError(errno == 0 ? ENOMEM : errno, path);
+    return reader;
+  }
+
+  // Reads up to buffer.size() bytes; fewer only at the end, or where a compressed file is cut
+  // short.
+  absl::StatusOr<std::size_t> Read(std::span<std::uint8_t> buffer) {
+    std::size_t done = 0;
+    while (done < buffer.size()) {
+      constexpr std::size_t kMaxChunk = std::size_t{1} << 30;
+      const auto chunk = static_cast<unsigned>(std::min(buffer.size() - done, kMaxChunk));
+      const int got = gzread(file_.get(), buffer.data() + done, chunk);
+      if (got < 0) return Error();
+      if (got == 0) break;
+      done += static_cast<std::size_t>(got);
+    }
+    total_bytes_ += done;
+    return done;
+  }
+
+  const std::string& path() const { return path_; }
+  std::uint64_t total_bytes() const { return total_bytes_; }
+
+ private:
+  GzReader(std::string path, gzFile file) : path_(std::move(path)), file_(file) {}
+
+  // Z_BUF_ERROR is a compressed file that ends early: the caller knows how much it wanted.
+  absl::StatusOr<std::size_t> Error() {
+    int code = 0;
+    const char* message = gzerror(file_.get(), &code);
+    if (code == Z_BUF_ERROR) return std::size_t{0};
+    if (code == Z_ERRNO) return base::PosixError(errno, path_);
+    return absl::InvalidArgumentError(
+        absl::StrCat(path_, ": expected a gzip file, found damaged data: ", message));
+  }
+
+  std::string path_;
+  std::unique_ptr<gzFile_s, GzCloser> file_;
+  std::uint64_t total_bytes_ = 0;
+};
+
+absl::Status Truncated(const GzReader& reader, std::uint64_t expected) {
+  return absl::InvalidArgumentError(absl::StrCat(reader.path(), ": truncated: expected ", expected,
+                                                 " bytes, found ", reader.total_bytes()));
+}
+
+std::uint32_t BigEndian32(const std::uint8_t* bytes) {
+  return std::uint32_t{bytes[0]} << 24 | std::uint32_t{bytes[1]} << 16 |
+         std::uint32_t{bytes[2]} << 8 | std::uint32_t{bytes[3]};
+}
+
+struct IdxFile {
+  std::string path;
+  std::vector<std::int64_t> extents;  // images: count, rows, columns; labels: count
+  std::vector<std::uint8_t> values;
+};
+
+absl::StatusOr<std::vector<std::int64_t>> ReadHeader(GzReader& reader, std::uint32_t magic) {
+  const std::size_t rank = magic & 0xff;
+  std::array<std::uint8_t, 16> header{};
+  const std::size_t header_bytes = 4 + 4 * rank;
+  ASSIGN_OR_RETURN(const std::size_t got,
+                   reader.Read(std::span<std::uint8_t>(header).first(header_bytes)));
+  if (got < header_bytes) return Truncated(reader, header_bytes);
+  if (const std::uint32_t found = BigEndian32(header.data()); found != magic) {
+    return absl::InvalidArgumentError(absl::StrFormat(
+        "%s: expected the IDX magic 0x%08x, found 0x%08x", reader.path(), magic, found));
+  }
+  std::vector<std::int64_t> extents;
+  for (std::size_t axis = 0; axis < rank; ++axis) {
+    extents.push_back(BigEndian32(header.data() + 4 + 4 * axis));
+  }
+  const bool extents_fit = std::all_of(extents.begin() + 1, extents.end(), [](std::int64_t extent) {
+    return extent >= 1 && extent <= Dataset::kMaxExtent;
+  });
+  if (!extents_fit || extents[0] < 1 || extents[0] > Dataset::kMaxImages) {
+    return absl::InvalidArgumentError(
+        absl::StrCat(reader.path(), ": expected 1 to ", Dataset::kMaxImages,
+                     " items and a height and width of 1 to ", Dataset::kMaxExtent, ", found ",
+                     tensor::Shape::Create(extents).value_or(tensor::Shape{}).ToString()));
+  }
+  return extents;
+}
+
+// Reads in pieces, so that a header that lies about the size allocates no more than twice the file.
+absl::StatusOr<std::vector<std::uint8_t>> ReadValues(GzReader& reader, std::uint64_t count) {
+  constexpr std::uint64_t kPieceBytes = std::uint64_t{16} << 20;
+  const std::uint64_t expected = reader.total_bytes() + count;
+  std::vector<std::uint8_t> values;
+  while (values.size() < count) {
+    const std::size_t begin = values.size();
+    const std::size_t piece = std::min(kPieceBytes, count - begin);
+    values.resize(begin + piece);
+    ASSIGN_OR_RETURN(const std::size_t got, reader.Read(std::span(values).subspan(begin, piece)));
+    if (got < piece) return Truncated(reader, expected);
+  }
+  std::uint8_t extra = 0;
+  ASSIGN_OR_RETURN(const std::size_t got, reader.Read(std::span(&extra, 1)));
+  if (got > 0) {
+    return absl::InvalidArgumentError(
+        absl::StrCat(reader.path(), ": expected ", expected, " bytes, found more"));
+  }
+  return values;
+}
+
+// `folder`/`name` or, where that is missing, `folder`/`name`.gz.
+absl::StatusOr<IdxFile> ReadIdx(const std::string& folder, const std::string& name,
+                                std::uint32_t magic) {
+  IdxFile file;
+  file.path = absl::StrCat(folder, "/", name);
+  if (access(file.path.c_str(), F_OK) != 0) {
+    const std::string compressed = file.path + ".gz";
+    if (access(compressed.c_str(), F_OK) != 0) {
+      return absl::NotFoundError(absl::StrCat("expected the file ", file.path, " or ", compressed));
+    }
+    file.path = compressed;
+  }
+  ASSIGN_OR_RETURN(GzReader reader, GzReader::Open(file.path));
+  ASSIGN_OR_RETURN(file.extents, ReadHeader(reader, magic));
+  std::uint64_t count = 1;
+  for (const std::int64_t extent : file.extents) count *= static_cast<std::uint64_t>(extent);
+  ASSIGN_OR_RETURN(file.values, ReadValues(reader, count));
+  return file;
+}
+
+struct IdxPair {
+  tensor::Shape image_shape;
+  ImageSet images;
+};
+
+absl::StatusOr<IdxPair> ReadPair(const std::string& folder, const std::string& prefix) {
+  ASSIGN_OR_RETURN(IdxFile images, ReadIdx(folder, prefix + "-images-idx3-ubyte", kImagesMagic));
+  ASSIGN_OR_RETURN(IdxFile labels, ReadIdx(folder, prefix + "-labels-idx1-ubyte", kLabelsMagic));
+  if (images.extents[0] != labels.extents[0]) {
+    return absl::InvalidArgumentError(absl::StrCat(labels.path, ": expected ", images.extents[0],
+                                                   " labels, one for each image in ", images.path,
+                                                   ", found ", labels.extents[0]));
+  }
+  return IdxPair{.image_shape = {1, images.extents[1], images.extents[2]},
+                 .images = {std::move(images.values), std::move(labels.values)}};
+}
+
+std::vector<std::string> NumberedClasses(const ImageSet& images) {
+  const std::uint8_t largest = *std::max_element(images.labels.begin(), images.labels.end());
+  std::vector<std::string> names;
+  for (int label = 0; label <= largest; ++label) names.push_back(absl::StrCat(label));
+  return names;
+}
+
+}  // namespace
+
+std::vector<std::string> FashionMnistClassNames() {
+  return {"T-shirt/top", "Trouser", "Pullover", "Dress", "Coat",
+          "Sandal",      "Shirt",   "Sneaker",  "Bag",   "Ankle boot"};
+}
+
+absl::StatusOr<Dataset> ReadIdxFolder(const std::string& path,
+                                      std::vector<std::string> class_names) {
+  ASSIGN_OR_RETURN(IdxPair train, ReadPair(path, "train"));
+  ASSIGN_OR_RETURN(IdxPair test, ReadPair(path, "t10k"));
+  if (train.image_shape != test.image_shape) {
+    return absl::InvalidArgumentError(
+        absl::StrCat(path, ": expected test images of the training images' shape ",
+                     train.image_shape.ToString(), ", found ", test.image_shape.ToString()));
+  }
+  if (class_names.empty()) class_names = NumberedClasses(train.images);
+  absl::StatusOr<Dataset> dataset = Dataset::Create({.image_shape = train.image_shape,
+                                                     .class_names = std::move(class_names),
+                                                     .train = std::move(train.images),
+                                                     .test = std::move(test.images)});
+  if (!dataset.ok()) return base::Annotate(dataset.status(), path);
+  return dataset;
+}
+
+}  // namespace graft::data

@@ -1,0 +1,132 @@
+#include "common/data/batch_loader.h"
+
+#include <gmock/gmock.h>
+#include <gtest/gtest.h>
+
+#include <cmath>
+#include <cstdint>
+#include <vector>
+
+#include "common/data/split.h"
+#include "tests/unit/data/testing.h"
+
+namespace graft::data {
+namespace {
+
+constexpr std::int64_t kImages = 20;
+
+class BatchLoaderTest : public ::testing::Test {
+ protected:
+  BatchLoader Loader(const BatchOptions& options) {
+    return BatchLoader(&dataset_.train(), &normalizer_, dataset_.image_size(), AllIndices(kImages),
+                       options);
+  }
+
+  // First value of each image of an epoch.
+  static std::vector<float> Epoch(BatchLoader& loader, std::int64_t epoch) {
+    std::vector<float> values;
+    loader.StartEpoch(epoch);
+    while (const std::optional<Batch> batch = loader.Next()) {
+      const std::size_t image_size = batch->images.size() / batch->count;
+      for (std::int64_t i = 0; i < batch->count; ++i) {
+        values.push_back(batch->images[i * image_size]);
+      }
+    }
+    return values;
+  }
+
+  const Dataset dataset_ = Dataset::Create(SmallParts(kImages)).value();
+  const Normalizer normalizer_{dataset_};
+};
+
+TEST_F(BatchLoaderTest, ServesEachImageOnceWithItsLabelAndASmallerLastBatch) {
+  BatchLoader loader = Loader({.batch_size = 8});
+  loader.StartEpoch(1);
+  std::vector<std::int64_t> counts;
+  std::int64_t image = 0;
+  while (const std::optional<Batch> batch = loader.Next()) {
+    counts.push_back(batch->count);
+    for (std::int64_t i = 0; i < batch->count; ++i, ++image) {
+      EXPECT_EQ(batch->labels[i], dataset_.train().labels[image]);
+      std::vector<float> expected(dataset_.image_size());
+      normalizer_.Apply(std::span(dataset_.train().pixels)
+                            .subspan(image * dataset_.image_size(), dataset_.image_size()),
+                        expected);
+      EXPECT_TRUE(std::equal(expected.begin(), expected.end(),
+                             batch->images.begin() + i * dataset_.image_size()));
+    }
+  }
+  EXPECT_EQ(counts, (std::vector<std::int64_t>{8, 8, 4}));
+  EXPECT_EQ(loader.batches_per_epoch(), 3);
+  EXPECT_EQ(loader.images_per_epoch(), kImages);
+}
+
+TEST_F(BatchLoaderTest, ShuffledEpochIsAPermutationThatDependsOnSeedAndEpochAlone) {
+  BatchLoader plain = Loader({.batch_size = 8});
+  BatchLoader loader = Loader({.batch_size = 8, .shuffle = true, .seed = 3});
+  BatchLoader other = Loader({.batch_size = 8, .shuffle = true, .seed = 4});
+  const std::vector<float> first = Epoch(loader, 1);
+  const std::vector<float> second = Epoch(loader, 2);
+  EXPECT_THAT(first, ::testing::UnorderedElementsAreArray(Epoch(plain, 1)));
+  EXPECT_NE(first, Epoch(plain, 1));
+  EXPECT_NE(first, second);
+  EXPECT_NE(first, Epoch(other, 1));
+  EXPECT_EQ(first, Epoch(loader, 1));
+}
+
+TEST_F(BatchLoaderTest, LastBatchBelowTheSmallestIsLeftOut) {
+  BatchLoader loader = Loader({.batch_size = 19, .smallest_batch = 2});
+  EXPECT_EQ(loader.images_per_epoch(), 19);
+  EXPECT_EQ(loader.batches_per_epoch(), 1);
+  EXPECT_EQ(Epoch(loader, 1).size(), 19U);
+}
+
+TEST_F(BatchLoaderTest, HasNothingBeforeTheFirstEpoch) {
+  EXPECT_FALSE(Loader({}).Next().has_value());
+}
+
+TEST(NormalizerTest, BringsEachChannelToZeroMeanAndUnitVariance) {
+  const Dataset dataset = Dataset::Create(SmallParts(200)).value();
+  const Normalizer normalizer(dataset);
+  const std::int64_t channel_size = dataset.image_size() / 2;
+  std::vector<double> sums(2);
+  std::vector<double> squares(2);
+  std::vector<float> image(dataset.image_size());
+  for (std::int64_t i = 0; i < 200; ++i) {
+    normalizer.Apply(std::span(dataset.train().pixels).subspan(i * image.size(), image.size()),
+                     image);
+    for (std::size_t j = 0; j < image.size(); ++j) {
+      sums[j / channel_size] += image[j];
+      squares[j / channel_size] += image[j] * image[j];
+    }
+  }
+  for (int channel = 0; channel < 2; ++channel) {
+    EXPECT_NEAR(sums[channel] / (200 * channel_size), 0, 1e-5);
+    EXPECT_NEAR(squares[channel] / (200 * channel_size), 1, 1e-5);
+  }
+}
+
+TEST(NormalizerTest, StatisticsAreOfTrainingImagesInTheScaleFromZeroToOne) {
+  const Dataset dataset = Dataset::Create({.image_shape = {1, 1, 2},
+                                           .class_names = {"a"},
+                                           .train = {{0, 255, 0, 255}, {0, 0}},
+                                           .test = {{9, 9}, {0}}})
+                              .value();
+  const Normalizer normalizer(dataset);
+  EXPECT_DOUBLE_EQ(normalizer.mean(0), 0.5);
+  EXPECT_DOUBLE_EQ(normalizer.stddev(0), 0.5);
+}
+
+TEST(NormalizerTest, ConstantChannelBecomesZero) {
+  const Dataset dataset = Dataset::Create({.image_shape = {1, 1, 2},
+                                           .class_names = {"a"},
+                                           .train = {{9, 9}, {0}},
+                                           .test = {{9, 9}, {0}}})
+                              .value();
+  std::vector<float> image(2);
+  Normalizer(dataset).Apply(dataset.train().pixels, image);
+  EXPECT_THAT(image, ::testing::Each(0.0F));
+}
+
+}  // namespace
+}  // namespace graft::data

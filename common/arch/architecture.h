@@ -5,8 +5,8 @@
 // (design.md, foundation 2).
 //
 // Canonical order. Nodes are numbered in depth-first post-order from the ordered outputs, operands
-// visited in order; node i of `nodes()` has canonical index i, and operands have smaller indices than
-// their user. The fingerprint hashes the nodes in that order without their ids (see
+// visited in order; node i of `nodes()` has canonical index i, and operands have smaller indices
+// than their user. The fingerprint hashes the nodes in that order without their ids (see
 // architecture_encoding.h), so that it depends on content and not on history. Appending further
 // outputs (a loss over the logits) keeps the indices of all earlier nodes.
 #ifndef GRAFT_COMMON_ARCH_ARCHITECTURE_H_
@@ -31,6 +31,7 @@ using NodeIndex = int;
 
 // A layer by name, as it is written down.
 struct LayerDef {
+  // Unique label: letters, digits, '_', '-', '.'; at most 128 characters.
   std::string id;
   std::string op;
   Attributes attributes;
@@ -38,7 +39,7 @@ struct LayerDef {
 };
 
 struct OutputDef {
-  std::string name;
+  std::string name;  // as an id, unique among the outputs
   std::string layer;
 };
 
@@ -63,7 +64,7 @@ struct Limits {
   std::int64_t max_value_elements = std::int64_t{1} << 31;  // of one example
 };
 
-// Totals over the graph; shared nodes count once.
+// Totals over the graph; shared nodes count once. Saturating.
 struct Cost {
   std::int64_t parameters = 0;        // elements of trainable parameters
   std::int64_t statistics = 0;        // elements of parameters that are not trainable
@@ -105,12 +106,19 @@ class Architecture {
   std::vector<OutputDef> ToOutputs() const;
 
  private:
+  friend class GraphBuilder;
   struct Graph;
   explicit Architecture(std::shared_ptr<const Graph> graph);
   std::shared_ptr<const Graph> graph_;
 };
 
-// One line for people: "C4k3-P-C4k3-P-C8k3-GAP-F8-F10" for chains; branches in brackets.
+// Whether `text` may be the id of a layer or the name of an output.
+bool IsValidId(std::string_view text);
+
+// One line for people: "C4k3-P-C4k3-P-C8k3-GAP-F8-F10" for chains; branches in brackets, an
+// addition as "[C4k3|]add", a concatenation as "[C4k3|C4k1]cat" (an empty branch is the identity).
+// Layers that follow from the others (batch norm, activation, flatten, dropout) are left out. "@id"
+// stands for a layer that was written before.
 std::string Summary(const Architecture& architecture);
 
 // One line a layer, parameters folded into their layer: for `graft show`.

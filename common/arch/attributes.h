@@ -2,6 +2,7 @@
 #ifndef GRAFT_COMMON_ARCH_ATTRIBUTES_H_
 #define GRAFT_COMMON_ARCH_ATTRIBUTES_H_
 
+#include <cstddef>
 #include <cstdint>
 #include <functional>
 #include <map>
@@ -25,6 +26,10 @@ using Attributes = std::map<std::string, AttributeValue, std::less<>>;
 
 enum class AttributeType { kBool, kInt, kDouble, kString, kInts };
 
+// Bounds on attribute values of any type, checked before they are looked at.
+inline constexpr std::size_t kMaxStringLength = 128;
+inline constexpr std::size_t kMaxListLength = 4096;
+
 // What an attribute may be.
 struct AttributeSpec {
   std::string name;
@@ -35,15 +40,17 @@ struct AttributeSpec {
   // Inclusive bounds of an integer, of each element of kInts, or of a double.
   double minimum = -1e18;
   double maximum = 1e18;
-  // Exact length of kInts; 0: any. A single integer given for a fixed length is repeated.
+  // Exact length of kInts; 0: any up to kMaxListLength. A single integer given for a fixed length
+  // is repeated.
   int length = 0;
-  // Values that a string may take; empty: any of at most 128 characters.
+  // Values that a string may take; empty: any of at most kMaxStringLength bytes.
   std::vector<std::string> choices;
 };
 
 // `given` with defaults filled in and values brought to their declared type (an integral double to
 // an integer, an integer to a double or to a list of fixed length).
-// INVALID_ARGUMENT, naming the attribute: unknown, missing, of another type, out of bounds.
+// INVALID_ARGUMENT: a field error (base/field_error.h) at the attribute's name: unknown, missing,
+// of another type, out of bounds.
 absl::StatusOr<Attributes> CheckAttributes(const std::vector<AttributeSpec>& specs,
                                            const Attributes& given);
 
@@ -54,11 +61,15 @@ double GetDouble(const Attributes& attributes, std::string_view name);
 const std::string& GetString(const Attributes& attributes, std::string_view name);
 const std::vector<std::int64_t>& GetInts(const Attributes& attributes, std::string_view name);
 
+// Name of a type, as written in error messages: "an integer".
+std::string_view Name(AttributeType type);
+
 // Text for people: `kernel=3, strides=[2,2]`.
 std::string ToString(const AttributeValue& value);
 std::string ToString(const Attributes& attributes);
 
-// Canonical form, documented in architecture_encoding.h.
+// Canonical form, documented in architecture_encoding.h. Decoding restores names, types and values;
+// it knows no specs, so that its result still has to be checked.
 void EncodeAttributes(const Attributes& attributes, digest::CanonicalEncoder& encoder);
 absl::StatusOr<Attributes> DecodeAttributes(digest::CanonicalDecoder& decoder);
 

@@ -1,4 +1,5 @@
-// The short form of layers, as people write it: parameters, ids, defaults and outputs are filled in.
+// The short form of layers, as people write it: parameters, ids, defaults and outputs are filled
+// in.
 #ifndef GRAFT_COMMON_ARCH_EXPAND_H_
 #define GRAFT_COMMON_ARCH_EXPAND_H_
 

@@ -9,6 +9,7 @@
 #include <functional>
 #include <span>
 #include <string>
+#include <string_view>
 #include <vector>
 
 #include "absl/status/statusor.h"
@@ -69,8 +70,8 @@ struct OperandSpec {
   bool trainable = true;
 };
 
-// Cost of one operator for one example (convention: one multiply-accumulate is one MAC; element-wise
-// work, pooling and normalisation count no MACs).
+// Cost of one operator for one example (convention: one multiply-accumulate is one MAC;
+// element-wise work, pooling and normalisation count no MACs).
 struct OperatorCost {
   std::int64_t macs = 0;
 };
@@ -80,6 +81,9 @@ struct ParameterRequest {
   int operand = 0;  // index into OperatorSpec::operands
   tensor::Shape shape;
 };
+
+// At most so many operands has a layer, variadic ones included.
+inline constexpr int kMaxOperands = 1024;
 
 struct OperatorSpec {
   std::string name;
@@ -92,17 +96,38 @@ struct OperatorSpec {
   // INVALID_ARGUMENT says which operand or attribute does not fit and what was expected.
   std::function<absl::StatusOr<ValueType>(const Attributes&, std::span<const ValueType>)> infer;
 
+  // Gives attributes whose default depends on others their value (a pooling window's strides), so
+  // that two spellings of one layer have one fingerprint. Called with checked attributes. May be
+  // null.
+  std::function<void(Attributes&)> complete;
+
   // Null: no MACs.
   std::function<OperatorCost(const Attributes&, std::span<const ValueType>, const ValueType&)> cost;
 
   // Attributes of the short form alone (`filters`, `kernel`, `units`, `bias`); `expand` turns them,
   // with the types of the data operands, into parameters, and may fill in ordinary attributes (the
-  // padding that keeps the size). Null: the operator takes no parameters.
+  // padding that keeps the size): they are what the user wrote, not checked yet. Null: the operator
+  // takes no parameters.
   std::vector<AttributeSpec> construction_attributes;
   std::function<absl::StatusOr<std::vector<ParameterRequest>>(
       const Attributes& construction, std::span<const ValueType> data, Attributes& attributes)>
       expand;
 };
+
+// CheckAttributes with the operator's specs, then `complete`.
+absl::StatusOr<Attributes> CheckAttributes(const OperatorSpec& op, const Attributes& given);
+
+// How many data operands the operator declares, a variadic one counted once.
+int DataOperandCount(const OperatorSpec& op);
+
+// The spec of operand `position` of a layer with `operand_count` operands (of which a variadic one
+// takes what the others leave). Crashes if the layer can have no such operand.
+const OperandSpec& OperandAt(const OperatorSpec& op, int position, int operand_count);
+
+// "zeros", "ones", "he_normal", "xavier_uniform": values of the `parameter` operator's attribute
+// `initializer`.
+std::string_view Name(Initializer initializer);
+absl::StatusOr<Initializer> ParseInitializer(std::string_view name);
 
 }  // namespace graft::arch
 

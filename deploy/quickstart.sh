@@ -1,0 +1,88 @@
+#!/usr/bin/env bash
+# From a bare Debian 12 to a grown network: installs what is missing, builds, starts a local cluster and
+# runs a search on Fashion-MNIST with live progress.
+#
+# usage: deploy/quickstart.sh [--dir DIR] [--listen HOST:PORT] [--search FILE] [--new]
+#   --dir DIR           state of the cluster (default: graft-local); run again, the search goes on
+#   --listen HOST:PORT  address of the controller (default: 127.0.0.1:7070, or a free port if in use)
+#   --search FILE       search file (default: deploy/examples/fashion_mnist.yaml)
+#   --new               submit the search anew although one from the same file is there
+set -euo pipefail
+cd "$(dirname "$0")/.."
+
+dir=graft-local listen='' search=deploy/examples/fashion_mnist.yaml new=''
+while (($#)); do
+  case $1 in
+    --dir) dir=${2:?--dir needs a folder}; shift ;;
+    --listen) listen=${2:?--listen needs HOST:PORT}; shift ;;
+    --search) search=${2:?--search needs a file}; shift ;;
+    --new) new=-$(date +%s) ;;
+    -h | --help) sed -n '2,10s/^# \{0,1\}//p' "$0"; exit 0 ;;
+    *) echo "quickstart.sh: unknown argument '$1' (--help lists them)" >&2; exit 2 ;;
+  esac
+  shift
+done
+[[ -r $search ]] || { echo "quickstart.sh: cannot read the search file $search" >&2; exit 2; }
+
+deploy/scripts/install_packages.sh build run
+deploy/scripts/build.sh release
+graft=$PWD/build/release/bin/graft
+mkdir -p "$dir"
+log=$dir/local.log
+
+cluster='' # process of the cluster that this script started
+stop_cluster() {
+  trap '' INT TERM
+  [[ -z $cluster ]] && return
+  kill -TERM "$cluster" 2>/dev/null || true
+  wait "$cluster" 2>/dev/null || true
+  echo "The cluster has stopped. Run this again to go on; its state is in $dir." >&2
+}
+trap stop_cluster EXIT
+trap 'exit 130' INT
+trap 'exit 143' TERM
+
+port_in_use() { (exec 3<>"/dev/tcp/${1%:*}/${1##*:}") 2>/dev/null; }
+
+# A cluster that runs in the folder already is used as it is.
+if [[ -r $dir/endpoint ]] && "$graft" --server "$(<"$dir/endpoint")" workers >/dev/null 2>&1; then
+  echo "Using the cluster that runs in $dir at $(<"$dir/endpoint")" >&2
+else
+  if [[ -z $listen ]]; then
+    listen=127.0.0.1:7070
+    if port_in_use "$listen"; then
+      echo "$listen is in use; taking a free port" >&2
+      listen=127.0.0.1:0
+    fi
+  fi
+  echo "Starting controller, weight store and worker in $dir" >&2
+  rm -f "$dir/endpoint"
+  # In a session of its own: Ctrl-C reaches this script, which then stops the cluster in order.
+  setsid "$graft" local --dir "$dir" --listen "$listen" >"$log" 2>&1 &
+  cluster=$!
+  until grep -q '^ready' "$log"; do
+    if ! kill -0 "$cluster" 2>/dev/null; then
+      cluster=''
+      cat "$log" >&2
+      exit 1
+    fi
+    sleep 0.2
+  done
+fi
+server=$(<"$dir/endpoint")
+echo "Controller at $server; in another terminal: $graft --server $server list" >&2
+
+# The same file is the same request: run again, this follows the search that is there.
+request=quickstart-$(sha256sum <"$search" | cut -c1-32)$new
+status=0
+"$graft" --server "$server" submit "$search" --request-id "$request" --wait &
+watcher=$!
+wait "$watcher" || status=$?
+((status == 0)) || exit "$status"
+
+name=$("$graft" --server "$server" --output json submit "$search" --request-id "$request" \
+  | sed -n 's/^ "name": "\(.*\)",$/\1/p' | head -n 1)
+best=$("$graft" --server "$server" --output json show "$name" \
+  | sed -n 's/^ *"best_network": "\(.*\)".*$/\1/p' | head -n 1)
+"$graft" --server "$server" export "$best" "$dir/best"
+echo "The best network is in $dir/best: architecture.json, weights.safetensors, network.json, trial.json"

@@ -21,9 +21,12 @@ namespace graft::trial {
 //   recipe: i64 epochs, i64 batch_size, u64 0 (SGD), f64 learning_rate, f64 momentum,
 //           f64 weight_decay, u64 schedule (0 cosine, 1 constant), u64 seed, i64 threads
 // Names (of layers, of the data set) are outside, but for layer ids inside edits.
+//
+// Test vectors: tests/golden/trial_vectors.py. The spec must be valid (Validate); crashes
+// otherwise.
 std::string EncodeTrial(const TrialSpec& spec);
 
-// SHA-256 over the canonical strings of the trial's encoding and of the numerics class.
+// SHA-256 over `bytes` of the trial's encoding and `string` of the numerics class.
 digest::TrialKey KeyOf(const TrialSpec& spec, std::string_view numerics_class);
 
 }  // namespace graft::trial

@@ -20,7 +20,8 @@ struct NetworkRef {
   digest::WeightsDigest weights;
 };
 
-// Identity of a network: SHA-256 of its architecture's fingerprint and its weights' digest.
+// Identity of a network: SHA-256 of the canonical encoding of string "graft.network.1", bytes
+// fingerprint, string weights digest.
 digest::NetworkDigest DigestOf(const digest::Fingerprint& fingerprint,
                                const digest::WeightsDigest& weights);
 
@@ -45,7 +46,9 @@ struct Derive {
 
 using Origin = std::variant<Init, Derive>;
 
-// Hash of parents and edits, so that equal children meet whatever proposed them. Never 0.
+// Hash of parents and edits, so that equal children meet whatever proposed them. Never 0: the first
+// 8 bytes, little-endian, of SHA-256 of string "graft.edit_seed.1", list of (string role, bytes
+// fingerprint, string weights digest), list of edits; 1 if they are 0.
 std::uint64_t DefaultEditSeed(const std::vector<Input>& inputs,
                               const std::vector<transform::Edit>& edits);
 
@@ -56,7 +59,7 @@ enum class Split { kValidation, kTest };
 
 struct ImageClassification {
   std::string dataset;                 // name, for people; outside the key
-  std::string dataset_digest;          // text form of the blob's digest
+  std::string dataset_digest;          // text form of the blob's digest; empty: not looked up yet
   std::int64_t train_images = 0;       // 0: all that validation leaves
   std::int64_t validation_images = 0;  // 0: a tenth of the data set's training images
   std::uint64_t split_seed = 0;
@@ -91,6 +94,7 @@ struct TrialSpec {
 };
 
 // INVALID_ARGUMENT: a field error, for example `recipe.batch_size`; bounds are in the .cc file.
+// A whole spec must name its data set's digest, and trains only where it is judged on validation.
 absl::Status Validate(const TrialSpec& spec);
 absl::Status Validate(const Recipe& recipe);
 absl::Status Validate(const ImageClassification& task);

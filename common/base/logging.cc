@@ -16,20 +16,6 @@
 namespace graft::base {
 namespace {
 
-// The options and the lock that keeps lines whole. `minimum_level` is apart so that a line below it
-// costs one atomic load.
-struct Logger {
-  std::atomic<LogLevel> minimum_level{LogLevel::kInfo};
-  Mutex mutex;
-  LogOptions options ABSL_GUARDED_BY(mutex);
-};
-
-// Never destroyed: threads may log while the process ends.
-Logger& GlobalLogger() {
-  static Logger* const logger = new Logger();
-  return *logger;
-}
-
 bool WantsText(LogFormat format) {
   if (format == LogFormat::kAuto) return isatty(STDERR_FILENO) == 1;
   return format == LogFormat::kText;
@@ -66,6 +52,45 @@ void WriteToStderr(std::string_view line) {
     if (written < 0 && errno != EINTR) return;
     if (written > 0) line.remove_prefix(static_cast<size_t>(written));
   }
+}
+
+// The process's options and the lock that keeps lines whole. Thread-safe.
+class Logger {
+ public:
+  void Configure(LogOptions options) {
+    MutexLock lock(&mutex_);
+    minimum_level_ = options.minimum_level;
+    options_ = std::move(options);
+  }
+
+  bool IsEnabled(LogLevel level) const {
+    return level >= minimum_level_.load(std::memory_order_relaxed);
+  }
+
+  void Write(LogLevel level, std::string_view message, LogFields fields) {
+    const absl::Time now = absl::Now();
+    MutexLock lock(&mutex_);
+    const std::string line = WantsText(options_.format)
+                                 ? TextLine(now, level, message, fields)
+                                 : JsonLine(now, level, options_.process_name, message, fields);
+    if (options_.sink) {
+      options_.sink(line);
+    } else {
+      WriteToStderr(line);
+    }
+  }
+
+ private:
+  // Apart from the options so that a line below it costs one atomic load.
+  std::atomic<LogLevel> minimum_level_{LogLevel::kInfo};
+  Mutex mutex_;
+  LogOptions options_ ABSL_GUARDED_BY(mutex_);
+};
+
+// Never destroyed: threads may log while the process ends.
+Logger& GlobalLogger() {
+  static Logger* const logger = new Logger();
+  return *logger;
 }
 
 }  // namespace
@@ -107,27 +132,11 @@ std::string LogField::ToJson() const {
   return std::visit(Visitor(), value_);
 }
 
-void ConfigureLogging(LogOptions options) {
-  Logger& logger = GlobalLogger();
-  MutexLock lock(&logger.mutex);
-  logger.minimum_level = options.minimum_level;
-  logger.options = std::move(options);
-}
+void ConfigureLogging(LogOptions options) { GlobalLogger().Configure(std::move(options)); }
 
 void Log(LogLevel level, std::string_view message, LogFields fields) {
   Logger& logger = GlobalLogger();
-  if (level < logger.minimum_level.load(std::memory_order_relaxed)) return;
-  const absl::Time now = absl::Now();
-  MutexLock lock(&logger.mutex);
-  const LogOptions& options = logger.options;
-  const std::string line = WantsText(options.format)
-                               ? TextLine(now, level, message, fields)
-                               : JsonLine(now, level, options.process_name, message, fields);
-  if (options.sink) {
-    options.sink(line);
-  } else {
-    WriteToStderr(line);
-  }
+  if (logger.IsEnabled(level)) logger.Write(level, message, fields);
 }
 
 }  // namespace graft::base

@@ -96,7 +96,6 @@ absl::StatusOr<bool> CachingBlobStore::FetchOnce(const digest::BlobDigest& diges
   const absl::StatusOr<bool> result = Copy(digest);
   UpdateBooks(digest);
   base::MutexLock lock(&mutex_);
-  if (result.ok() && *result) ++stats_.fetches;
   fetch->result = result;
   fetch->finished.SignalAll();
   fetches_.erase(digest);
@@ -105,6 +104,10 @@ absl::StatusOr<bool> CachingBlobStore::FetchOnce(const digest::BlobDigest& diges
 
 absl::StatusOr<bool> CachingBlobStore::Copy(const digest::BlobDigest& digest) {
   constexpr size_t kChunkBytes = 256 << 10;
+  // A fetch may have ended between the caller's look at the local store and its turn.
+  if (const absl::StatusOr<bool> is_here = local_->Contains(digest); is_here.ok() && *is_here) {
+    return true;
+  }
   ASSIGN_OR_RETURN(const std::unique_ptr<BlobReader> reader, remote_->OpenReader(digest, 0));
   const absl::StatusOr<std::unique_ptr<BlobWriter>> writer =
       local_->OpenWriter({.expected = digest});
@@ -115,7 +118,10 @@ absl::StatusOr<bool> CachingBlobStore::Copy(const digest::BlobDigest& digest) {
     if (count == 0) break;
     if (!(*writer)->Append({buffer.data(), count}).ok()) return false;
   }
-  return (*writer)->Commit().ok();
+  if (!(*writer)->Commit().ok()) return false;
+  base::MutexLock lock(&mutex_);
+  ++stats_.fetches;
+  return true;
 }
 
 absl::StatusOr<std::unique_ptr<BlobWriter>> CachingBlobStore::OpenWriter(

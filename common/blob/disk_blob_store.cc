@@ -13,7 +13,6 @@
 #include <utility>
 
 #include "absl/strings/str_cat.h"
-#include "absl/strings/str_format.h"
 #include "common/base/logging.h"
 #include "common/base/status_macros.h"
 #include "common/base/strings.h"
@@ -25,7 +24,6 @@ namespace {
 namespace fs = std::filesystem;
 
 constexpr size_t kChunkBytes = 256 << 10;
-constexpr int kFolderCount = 256;
 constexpr mode_t kBlobMode = 0444;
 constexpr std::string_view kAnonymousPrefix = "anonymous-";
 constexpr std::string_view kUploadPrefix = "upload-";
@@ -172,8 +170,10 @@ absl::StatusOr<std::unique_ptr<DiskBlobStore>> DiskBlobStore::Open(const Options
   return store;
 }
 
+std::string DiskBlobStore::BlobsPath() const { return absl::StrCat(options_.directory, "/blobs"); }
+
 std::string DiskBlobStore::FolderOf(const digest::BlobDigest& digest) const {
-  return absl::StrCat(options_.directory, "/blobs/", digest.sha256().ToHex().substr(0, 2));
+  return absl::StrCat(BlobsPath(), "/", digest.sha256().ToHex().substr(0, 2));
 }
 
 std::string DiskBlobStore::PathOf(const digest::BlobDigest& digest) const {
@@ -187,12 +187,8 @@ std::string DiskBlobStore::TemporaryPath(std::string_view name) const {
 absl::Status DiskBlobStore::CreateFolders() {
   RETURN_IF_ERROR(base::CreateDirectories(TemporaryPath("")));
   RETURN_IF_ERROR(base::CreateDirectories(absl::StrCat(options_.directory, "/quarantine")));
-  const std::string blobs = absl::StrCat(options_.directory, "/blobs");
-  for (int i = 0; i < kFolderCount; ++i) {
-    RETURN_IF_ERROR(base::CreateDirectories(absl::StrFormat("%s/%02x", blobs, i)));
-  }
-  RETURN_IF_ERROR(base::SyncDirectory(blobs));
-  return base::SyncDirectory(options_.directory);
+  RETURN_IF_ERROR(base::CreateDirectories(BlobsPath()));
+  return options_.sync_writes ? base::SyncDirectory(options_.directory) : absl::OkStatus();
 }
 
 absl::Status DiskBlobStore::RemoveLeftovers() {
@@ -304,9 +300,19 @@ absl::StatusOr<std::unique_ptr<BlobWriter>> DiskBlobStore::OpenWriter(const Writ
   return writer;
 }
 
+absl::Status DiskBlobStore::CreateFolderOf(const digest::BlobDigest& digest) {
+  const std::string folder = FolderOf(digest);
+  if (mkdir(folder.c_str(), 0755) != 0) {
+    if (errno == EEXIST) return absl::OkStatus();
+    return base::PosixError(errno, absl::StrCat("create the folder ", folder));
+  }
+  return options_.sync_writes ? base::SyncDirectory(BlobsPath()) : absl::OkStatus();
+}
+
 absl::Status DiskBlobStore::Publish(const std::string& temporary,
                                     const digest::BlobDigest& digest) {
   const std::string path = PathOf(digest);
+  RETURN_IF_ERROR(CreateFolderOf(digest));
   {
     base::MutexLock lock(&mutex_);
     struct stat info;
@@ -349,9 +355,9 @@ absl::Status DiskBlobStore::Delete(const digest::BlobDigest& digest) {
 
 absl::StatusOr<std::vector<digest::BlobDigest>> DiskBlobStore::List() {
   std::vector<std::pair<absl::Time, digest::BlobDigest>> blobs;
-  for (int i = 0; i < kFolderCount; ++i) {
-    const std::string folder = absl::StrFormat("%02x", i);
-    const std::string folder_path = absl::StrCat(options_.directory, "/blobs/", folder);
+  ASSIGN_OR_RETURN(const std::vector<std::string> folders, ListFolder(BlobsPath()));
+  for (const std::string& folder : folders) {
+    const std::string folder_path = absl::StrCat(BlobsPath(), "/", folder);
     ASSIGN_OR_RETURN(const std::vector<std::string> names, ListFolder(folder_path));
     for (const std::string& name : names) {
       const std::optional<digest::BlobDigest> digest = ParseFileName(folder, name);

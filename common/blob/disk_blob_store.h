@@ -63,6 +63,7 @@ class DiskBlobStore final : public LocalBlobStore {
       : options_(options), lock_(std::move(lock)) {}
 
   std::string PathOf(const digest::BlobDigest& digest) const;
+  std::string BlobsPath() const;
   std::string FolderOf(const digest::BlobDigest& digest) const;
   std::string TemporaryPath(std::string_view name) const;
 
@@ -72,6 +73,7 @@ class DiskBlobStore final : public LocalBlobStore {
 
   // Moves the file open as `fd`, unless a good one has taken its name, and returns DATA_LOSS.
   absl::Status Quarantine(const digest::BlobDigest& digest, int fd, const std::string& problem);
+  absl::Status CreateFolderOf(const digest::BlobDigest& digest);
   // Renames a finished temporary file to its final name.
   absl::Status Publish(const std::string& temporary, const digest::BlobDigest& digest);
   absl::Status ClaimUpload(const std::string& upload_id);

@@ -42,7 +42,8 @@ struct PlanOptions {
 struct Feed {
   std::int64_t count = 0;  // examples, 1 .. PlanOptions::batch
   std::vector<const void*> inputs;
-  // Seed of what is random in this run (dropout masks); equal seeds give equal masks on every backend.
+  // Seed of what is random in this run (dropout masks); equal seeds give equal masks on every
+  // backend.
   std::uint64_t step_seed = 0;
 };
 
@@ -51,24 +52,23 @@ class Plan {
  public:
   virtual ~Plan() = default;
 
-  // Computes all outputs and fetched values. In kTraining, batch-norm statistics in `parameters` are
-  // updated in place: running += momentum (batch - running), the running variance from the unbiased
-  // batch variance (PyTorch's convention). A count of 1 in kTraining through a batch norm over a
-  // single element a channel is INVALID_ARGUMENT.
+  // Computes all outputs and fetched values. In kTraining, batch-norm statistics in `parameters`
+  // are updated in place: running += momentum (batch - running), the running variance from the
+  // unbiased batch variance (PyTorch's convention). A count of 1 in kTraining through a batch norm
+  // over a single element a channel is INVALID_ARGUMENT.
   virtual absl::Status Forward(Mode mode, const Feed& feed, ParameterVector& parameters) = 0;
 
-  // Gradient of output 0, a scalar (the loss), of the last Forward in kTraining with respect to each
-  // trainable parameter: overwrites the first trainable_size() elements of `gradients`; `parameters`
-  // must be those of that Forward. FAILED_PRECONDITION without such a Forward.
+  // Gradient of output 0, a scalar (the loss), of the last Forward in kTraining with respect to
+  // each trainable parameter: overwrites the first trainable_size() elements of `gradients`;
+  // `parameters` must be those of that Forward. FAILED_PRECONDITION without such a Forward.
   virtual absl::Status Backward(const Feed& feed, const ParameterVector& parameters,
                                 ParameterVector& gradients) = 0;
 
   // Value of a node (an output's or a fetched one) after the last Forward: plain row-major
-  // [count, ...] or [...] if the value is not batched. Valid until the next call.
+  // [count, ...] or [...] if the value is not batched. Valid until the next call. Empty if the node
+  // is neither an output nor fetched, or nothing has run.
   virtual std::span<const float> Value(arch::NodeIndex node) = 0;
-  std::span<const float> Output(int index) {
-    return Value(architecture().outputs()[index].node);
-  }
+  std::span<const float> Output(int index) { return Value(architecture().outputs()[index].node); }
 
   virtual const arch::Architecture& architecture() const = 0;
   virtual const ParameterLayout& layout() const = 0;

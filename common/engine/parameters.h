@@ -47,7 +47,7 @@ class ParameterVector {
  public:
   explicit ParameterVector(std::int64_t size);
 
-  std::span<float> values() { return buffer_.floats(); }
+  std::span<float> values() { return buffer_.mutable_floats(); }
   std::span<const float> values() const { return buffer_.floats(); }
   std::span<float> slice(const ParameterLayout::Slot& slot) {
     return values().subspan(slot.offset, slot.count);
@@ -60,8 +60,8 @@ class ParameterVector {
   tensor::Tensor buffer_;
 };
 
-// Fresh parameters by each parameter node's initializer. Parameter i draws from stream i of `seed`, so
-// that its values do not depend on the other parameters.
+// Fresh parameters by each parameter node's initializer. Parameter i draws from stream i of `seed`,
+// so that its values do not depend on the other parameters.
 ParameterVector InitializeParameters(const arch::Architecture& architecture,
                                      const ParameterLayout& layout, std::uint64_t seed);
 

@@ -1,0 +1,39 @@
+// Checks that every backend makes. Internal to common/engine.
+#ifndef GRAFT_COMMON_ENGINE_GRAPH_CHECKS_H_
+#define GRAFT_COMMON_ENGINE_GRAPH_CHECKS_H_
+
+#include <vector>
+
+#include "absl/status/status.h"
+#include "common/arch/architecture.h"
+#include "common/engine/backend.h"
+
+namespace graft::engine {
+
+// Whether an architecture can be compiled with these options, apart from missing kernels.
+// INVALID_ARGUMENT: a batch below 1; gradients are wanted and output 0 is not a float32 scalar; a
+// fetched node is none, a parameter, an input or not float32. UNIMPLEMENTED: a data operand that is
+// not batched, or a parameter operand that is.
+absl::Status CheckCompilable(const arch::Architecture& architecture, const PlanOptions& options);
+
+// Whether a run fits its plan. INVALID_ARGUMENT: the count, the number of inputs, a null input, the
+// size of `parameters`, a label that is no class, or a batch norm in training over a single element
+// a channel.
+absl::Status CheckRun(const arch::Architecture& architecture, const PlanOptions& options, Mode mode,
+                      const Feed& feed, const ParameterLayout& layout,
+                      const ParameterVector& parameters);
+
+// For each node: whether the loss (output 0) depends on it and it depends on a trainable parameter,
+// so that its gradient has to be computed.
+std::vector<bool> NodesWithGradient(const arch::Architecture& architecture);
+
+// Whether the node is an output or fetched.
+bool IsWanted(const arch::Architecture& architecture, const PlanOptions& options,
+              arch::NodeIndex node);
+
+// "layer conv1 (convolution)", for messages.
+std::string Describe(const arch::Node& node);
+
+}  // namespace graft::engine
+
+#endif  // GRAFT_COMMON_ENGINE_GRAPH_CHECKS_H_

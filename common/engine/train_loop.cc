@@ -1,0 +1,190 @@
+#include "common/engine/train_loop.h"
+
+#include <algorithm>
+#include <cmath>
+#include <string>
+
+#include "absl/status/status.h"
+#include "absl/strings/str_cat.h"
+#include "common/base/rng.h"
+#include "common/base/status_macros.h"
+#include "common/engine/diverged.h"
+
+namespace graft::engine {
+namespace {
+
+enum { kImages, kLabels, kInputCount };
+enum { kLoss, kLogits, kOutputCount };
+
+absl::Status CheckForm(const arch::Architecture& architecture) {
+  const auto inputs = architecture.inputs();
+  const auto outputs = architecture.outputs();
+  if (inputs.size() != kInputCount || outputs.size() < kOutputCount) {
+    return absl::InvalidArgumentError(
+        absl::StrCat("training needs the inputs images and labels and the outputs loss and logits, "
+                     "got ",
+                     inputs.size(), " inputs and ", outputs.size(), " outputs"));
+  }
+  const arch::ValueType& loss = architecture.node(outputs[kLoss].node).type;
+  const arch::ValueType& logits = architecture.node(outputs[kLogits].node).type;
+  if (loss.batched || loss.shape.rank() != 0 || logits.shape.rank() != 1 ||
+      architecture.node(inputs[kLabels]).type.dtype != tensor::DType::kInt32) {
+    return absl::InvalidArgumentError(
+        absl::StrCat("training needs a scalar loss, logits [K] and int32 labels, got ",
+                     arch::ToString(loss), ", ", arch::ToString(logits), " and ",
+                     arch::ToString(architecture.node(inputs[kLabels]).type)));
+  }
+  return absl::OkStatus();
+}
+
+bool AllFinite(std::span<const float> values) {
+  return std::ranges::all_of(values, [](float value) { return std::isfinite(value); });
+}
+
+// Name of the first parameter that is not finite, or "loss".
+std::string FirstBadTensor(const arch::Architecture& architecture, const ParameterLayout& layout,
+                           const ParameterVector& parameters) {
+  for (const arch::NodeIndex node : architecture.parameters()) {
+    if (!AllFinite(parameters.slice(layout.slot(node)))) return architecture.TensorName(node);
+  }
+  return "loss";
+}
+
+void SetBatch(const Batch& batch, Feed& feed) {
+  feed.count = batch.count;
+  feed.inputs[kImages] = batch.images;
+  feed.inputs[kLabels] = batch.labels;
+}
+
+// The state of one training.
+class Trainer {
+ public:
+  Trainer(Plan& plan, ParameterVector& parameters, const TrainOptions& options)
+      : plan_(plan),
+        parameters_(parameters),
+        random_(options.seed),
+        sgd_(options.sgd, plan.layout().trainable_size()),
+        gradients_(plan.layout().size()) {
+    feed_.inputs.resize(kInputCount);
+  }
+
+  std::int64_t steps() const { return steps_; }
+
+  // Returns the loss before the step.
+  absl::StatusOr<float> Step(const Batch& batch, float learning_rate) {
+    SetBatch(batch, feed_);
+    feed_.step_seed = random_.Fork(static_cast<std::uint64_t>(steps_)).NextU64();
+    RETURN_IF_ERROR(plan_.Forward(Mode::kTraining, feed_, parameters_));
+    const float loss = plan_.Output(kLoss)[0];
+    if (!std::isfinite(loss)) {
+      return DivergedError(steps_,
+                           FirstBadTensor(plan_.architecture(), plan_.layout(), parameters_));
+    }
+    RETURN_IF_ERROR(plan_.Backward(feed_, parameters_, gradients_));
+    sgd_.Step(learning_rate, gradients_.values(), parameters_.values());
+    ++steps_;
+    return loss;
+  }
+
+  // An infinite gradient of the last step shows in no loss.
+  absl::Status CheckParameters() const {
+    if (AllFinite(parameters_.values())) return absl::OkStatus();
+    return DivergedError(steps_ - 1,
+                         FirstBadTensor(plan_.architecture(), plan_.layout(), parameters_));
+  }
+
+ private:
+  Plan& plan_;
+  ParameterVector& parameters_;
+  const base::Rng random_;
+  Sgd sgd_;
+  ParameterVector gradients_;
+  Feed feed_;
+  std::int64_t steps_ = 0;
+};
+
+bool MustStop(const TrainCallbacks& callbacks) {
+  return callbacks.stop != nullptr && callbacks.stop->load(std::memory_order_relaxed);
+}
+
+// Runs one epoch; false if it was stopped.
+absl::StatusOr<bool> RunEpoch(Trainer& trainer, BatchSource& source,
+                              const TrainCallbacks& callbacks, EpochReport& report) {
+  RETURN_IF_ERROR(source.StartEpoch(report.epoch));
+  double loss_sum = 0;
+  while (true) {
+    if (MustStop(callbacks)) return false;
+    ASSIGN_OR_RETURN(const Batch batch, source.Next());
+    if (batch.count == 0) break;
+    ASSIGN_OR_RETURN(const float loss, trainer.Step(batch, report.learning_rate));
+    loss_sum += static_cast<double>(loss) * static_cast<double>(batch.count);
+    report.examples += batch.count;
+  }
+  if (report.examples == 0) {
+    return absl::InvalidArgumentError(absl::StrCat("epoch ", report.epoch, " has no examples"));
+  }
+  report.mean_loss = loss_sum / static_cast<double>(report.examples);
+  RETURN_IF_ERROR(trainer.CheckParameters());
+  return true;
+}
+
+}  // namespace
+
+absl::StatusOr<TrainResult> Train(Plan& plan, ParameterVector& parameters, BatchSource& source,
+                                  const TrainOptions& options, const TrainCallbacks& callbacks) {
+  RETURN_IF_ERROR(CheckForm(plan.architecture()));
+  Trainer trainer(plan, parameters, options);
+  TrainResult result;
+  for (int epoch = 1; epoch <= options.schedule.epochs && !result.stopped; ++epoch) {
+    EpochReport report{.epoch = epoch, .learning_rate = LearningRate(options.schedule, epoch)};
+    ASSIGN_OR_RETURN(const bool completed, RunEpoch(trainer, source, callbacks, report));
+    result.steps = trainer.steps();
+    result.stopped = !completed;
+    if (!completed) break;
+    result.epochs = epoch;
+    result.mean_loss = report.mean_loss;
+    if (callbacks.on_epoch) RETURN_IF_ERROR(callbacks.on_epoch(report));
+  }
+  return result;
+}
+
+absl::Status Predict(Plan& plan, ParameterVector& parameters, BatchSource& source,
+                     const std::function<void(const Prediction&)>& visit) {
+  RETURN_IF_ERROR(CheckForm(plan.architecture()));
+  Feed feed;
+  feed.inputs.resize(kInputCount);
+  RETURN_IF_ERROR(source.StartEpoch(1));
+  while (true) {
+    ASSIGN_OR_RETURN(const Batch batch, source.Next());
+    if (batch.count == 0) return absl::OkStatus();
+    SetBatch(batch, feed);
+    RETURN_IF_ERROR(plan.Forward(Mode::kInference, feed, parameters));
+    visit({.logits = plan.Output(kLogits),
+           .labels = {batch.labels, static_cast<std::size_t>(batch.count)},
+           .loss = plan.Output(kLoss)[0]});
+  }
+}
+
+absl::StatusOr<Evaluation> Evaluate(Plan& plan, ParameterVector& parameters, BatchSource& source) {
+  Evaluation evaluation;
+  std::int64_t hits = 0;
+  RETURN_IF_ERROR(Predict(plan, parameters, source, [&](const Prediction& prediction) {
+    const std::size_t classes = prediction.logits.size() / prediction.labels.size();
+    for (std::size_t n = 0; n < prediction.labels.size(); ++n) {
+      const auto row = prediction.logits.subspan(n * classes, classes);
+      const auto best = std::ranges::max_element(row) - row.begin();
+      if (AllFinite(row) && best == prediction.labels[n]) ++hits;
+    }
+    const auto count = static_cast<std::int64_t>(prediction.labels.size());
+    evaluation.loss += static_cast<double>(prediction.loss) * static_cast<double>(count);
+    evaluation.examples += count;
+  }));
+  if (evaluation.examples == 0) {
+    return absl::InvalidArgumentError("there are no examples to evaluate on");
+  }
+  evaluation.loss /= static_cast<double>(evaluation.examples);
+  evaluation.accuracy = static_cast<double>(hits) / static_cast<double>(evaluation.examples);
+  return evaluation;
+}
+
+}  // namespace graft::engine

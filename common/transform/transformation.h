@@ -1,14 +1,13 @@
 // Transformation: an edit of an architecture with the rule that maps the parent's weights onto the
 // child's.
 //
-// Applying an edit needs no weights: it yields the child's architecture and, for each of the child's
-// parameters, a rule. Materialize() then turns the parent's weights into the child's. A policy or a
-// controller applies edits to architectures alone; only the runner materialises.
+// Applying an edit needs no weights: it yields the child's architecture and, for each of the
+// child's parameters, a rule. Materialize() then turns the parent's weights into the child's. A
+// policy or a controller applies edits to architectures alone; only the runner materialises.
 #ifndef GRAFT_COMMON_TRANSFORM_TRANSFORMATION_H_
 #define GRAFT_COMMON_TRANSFORM_TRANSFORMATION_H_
 
 #include <cstdint>
-#include <optional>
 #include <span>
 #include <string>
 #include <string_view>
@@ -17,7 +16,6 @@
 
 #include "absl/status/statusor.h"
 #include "common/arch/architecture.h"
-#include "common/base/rng.h"
 #include "common/tensor/named_tensors.h"
 #include "common/transform/edit.h"
 
@@ -37,15 +35,16 @@ Preservation Weakest(Preservation a, Preservation b);
 double PreservationBound(Preservation preservation);  // 1e-4, 1e-4, 0.1
 
 // How one axis of a child's tensor is made from the parent's: new index j takes old index source[j]
-// times share[j]. An empty source is the identity; an empty share is all ones; -1 as a source is zero.
+// times share[j]. An empty source is the identity; an empty share is all ones; -1 as a source is
+// zero.
 struct AxisMap {
   int axis = 0;
   std::vector<int> source;
   std::vector<float> share;
 };
 
-// Gaussian noise relative to the standard deviation of the tensor's source: published as 0.01 on the
-// replicated slice when widening, and 0.001 on the whole tensor when deepening.
+// Gaussian noise relative to the standard deviation of the tensor's source: published as 0.01 on
+// the replicated slice when widening, and 0.001 on the whole tensor when deepening.
 struct Noise {
   float relative_stddev = 0;
   // Only indices >= first along `axis` are touched; axis -1: the whole tensor.
@@ -102,9 +101,10 @@ class Transformation {
   virtual std::string_view name() const = 0;
   virtual const std::vector<arch::AttributeSpec>& attributes() const = 0;
 
-  // `attributes` are checked. `seed` decides channel maps and splits: equal (parent, edit, seed) give
-  // equal results everywhere. INVALID_ARGUMENT: the edit is not legal on this parent, with the reason
-  // (no such layer; not a convolution or linear layer; a barrier in the way; the output is fixed).
+  // `attributes` are checked. `seed` decides channel maps and splits: equal (parent, edit, seed)
+  // give equal results everywhere. INVALID_ARGUMENT: the edit is not legal on this parent, with the
+  // reason (no such layer; not a convolution or linear layer; a barrier in the way; the output is
+  // fixed).
   virtual absl::StatusOr<Transformed> Apply(const arch::Architecture& parent,
                                             const arch::Attributes& attributes,
                                             std::uint64_t seed) const = 0;
@@ -133,8 +133,8 @@ struct ChannelStatistics {
   std::vector<float> variance;
 };
 
-// The child's weights. `statistics` holds an entry for each of CalibrationNodes(). `seed` decides the
-// noise. INVALID_ARGUMENT: a parent tensor or a statistic is missing or does not fit.
+// The child's weights. `statistics` holds an entry for each of CalibrationNodes(). `seed` decides
+// the noise. INVALID_ARGUMENT: a parent tensor or a statistic is missing or does not fit.
 absl::StatusOr<tensor::NamedTensors> Materialize(const arch::Architecture& parent,
                                                  const Transformed& transformed,
                                                  const tensor::NamedTensors& parent_weights,

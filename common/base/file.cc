@@ -46,13 +46,10 @@ absl::StatusOr<std::string> ReadFile(const std::string& path, uint64_t limit_byt
     return absl::ResourceExhaustedError(
         absl::StrCat("read ", path, ": ", info.st_size, " bytes, the limit is ", limit_bytes));
   }
-  // Files below /proc state a size of 0: read until the end, not until the size.
-  constexpr size_t kChunk = 64 << 10;
-  std::string contents;
+  // Read until the end, not until the stated size: files below /proc state a size of 0.
+  std::string contents(static_cast<size_t>(info.st_size) + 1, '\0');
   size_t done = 0;
   while (true) {
-    contents.resize(done + std::max<size_t>(kChunk, static_cast<size_t>(info.st_size) + 1 -
-                                                        std::min<size_t>(done, info.st_size)));
     ASSIGN_OR_RETURN(const size_t count, ReadAt(fd.get(), done, std::span(contents).subspan(done),
                                                 absl::StrCat("read ", path)));
     done += count;
@@ -61,6 +58,7 @@ absl::StatusOr<std::string> ReadFile(const std::string& path, uint64_t limit_byt
           absl::StrCat("read ", path, ": more than the limit of ", limit_bytes, " bytes"));
     }
     if (done < contents.size()) break;
+    contents.resize(2 * contents.size());
   }
   contents.resize(done);
   return contents;

@@ -1,0 +1,59 @@
+#include "common/base/strings.h"
+
+#include <gtest/gtest.h>
+
+#include <array>
+#include <string>
+#include <string_view>
+
+namespace graft::base {
+namespace {
+
+using std::string_view_literals::operator""sv;
+
+TEST(JsonQuoteTest, EscapesWhatJsonDemands) {
+  EXPECT_EQ(JsonQuote("plain"), R"("plain")");
+  EXPECT_EQ(JsonQuote("a\"b\\c\n\r\t"), R"("a\"b\\c\n\r\t")");
+  EXPECT_EQ(JsonQuote("\0\x1f\x7f"sv), R"("\u0000\u001f\u007f")");
+  EXPECT_EQ(JsonQuote(""), R"("")");
+}
+
+TEST(JsonQuoteTest, KeepsUtf8AndReplacesOtherBytes) {
+  EXPECT_EQ(JsonQuote("\xC3\xA9\xE2\x82\xAC\xF0\x9F\x8C\xB1"),
+            "\"\xC3\xA9\xE2\x82\xAC\xF0\x9F\x8C\xB1\"");
+  EXPECT_EQ(JsonQuote("a\xFFz"), "\"a\xEF\xBF\xBDz\"");
+}
+
+TEST(Utf8Test, AcceptsTheEndsOfEachRange) {
+  for (const std::string_view text :
+       {""sv, "\0\x7f"sv, "\xC2\x80"sv, "\xDF\xBF"sv, "\xE0\xA0\x80"sv, "\xED\x9F\xBF"sv,
+        "\xEE\x80\x80"sv, "\xEF\xBF\xBF"sv, "\xF0\x90\x80\x80"sv, "\xF4\x8F\xBF\xBF"sv}) {
+    EXPECT_TRUE(IsValidUtf8(text)) << JsonQuote(text);
+  }
+}
+
+TEST(Utf8Test, RefusesMalformedText) {
+  for (const std::string_view text :
+       {"\x80"sv, "\xC1\xBF"sv /* overlong */, "\xC3"sv /* cut */, "\xC3("sv,
+        "\xE0\x9F\xBF"sv /* overlong */, "\xED\xA0\x80"sv /* surrogate */, "\xE2\x82"sv,
+        "\xF0\x8F\xBF\xBF"sv /* overlong */, "\xF4\x90\x80\x80"sv /* above U+10FFFF */,
+        "\xF5\x80\x80\x80"sv}) {
+    EXPECT_FALSE(IsValidUtf8(text)) << JsonQuote(text);
+  }
+}
+
+TEST(HexTest, EncodesAndDecodes) {
+  const std::array<uint8_t, 4> bytes = {0x00, 0x7f, 0x80, 0xff};
+  EXPECT_EQ(HexEncode(bytes), "007f80ff");
+  EXPECT_EQ(*HexDecode("007f80ff"), "\x00\x7f\x80\xff"sv);
+  EXPECT_EQ(*HexDecode(""), "");
+}
+
+TEST(HexTest, RefusesWhatTheEncoderNeverWrites) {
+  for (const std::string_view hex : {"0", "0A", "0g", " 00", "0x"}) {
+    EXPECT_TRUE(absl::IsInvalidArgument(HexDecode(hex).status())) << hex;
+  }
+}
+
+}  // namespace
+}  // namespace graft::base

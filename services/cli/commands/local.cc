@@ -1,0 +1,104 @@
+#include <unistd.h>
+
+#include <CLI/CLI.hpp>
+#include <csignal>
+#include <ctime>
+#include <filesystem>
+#include <iostream>
+#include <memory>
+#include <string>
+
+#include "absl/strings/str_cat.h"
+#include "common/base/status_macros.h"
+#include "common/data/idx.h"
+#include "services/cli/commands/commands.h"
+#include "services/cli/dataset_upload.h"
+#include "services/cli/local_cluster.h"
+#include "services/cli/session.h"
+
+namespace graft::cli {
+namespace {
+
+constexpr char kDemoDataset[] = "fashion_mnist";
+
+// Signals that `graft local` waits for, blocked in every thread.
+sigset_t WaitedSignals() {
+  sigset_t signals;
+  sigemptyset(&signals);
+  for (const int signal : {SIGINT, SIGTERM, SIGCHLD}) sigaddset(&signals, signal);
+  return signals;
+}
+
+absl::StatusOr<std::string> ProgramFolder() {
+  std::error_code error;
+  const std::filesystem::path self = std::filesystem::read_symlink("/proc/self/exe", error);
+  if (error) return absl::InternalError(absl::StrCat("/proc/self/exe: ", error.message()));
+  return self.parent_path().string();
+}
+
+// Registers Debian's Fashion-MNIST where it is installed and not registered yet.
+absl::Status RegisterDemoDataset(ClusterClient& client) {
+  const absl::Status known = client.GetDataset(absl::StrCat("datasets/", kDemoDataset)).status();
+  if (!absl::IsNotFound(known)) return known;
+  if (!std::filesystem::exists(data::kFashionMnistDirectory)) {
+    std::cout << "data set " << kDemoDataset
+              << " is not installed (Debian package dataset-fashion-mnist); `graft dataset add` "
+                 "registers others\n";
+    return absl::OkStatus();
+  }
+  RETURN_IF_ERROR(UploadDataset(client, kDemoDataset, data::kFashionMnistDirectory).status());
+  std::cout << "data set " << kDemoDataset << " registered\n";
+  return absl::OkStatus();
+}
+
+absl::Status ServeUntilSignal(LocalCluster& cluster) {
+  const sigset_t signals = WaitedSignals();
+  while (true) {
+    const int signal = sigwaitinfo(&signals, nullptr);
+    if (signal == SIGINT || signal == SIGTERM) return absl::OkStatus();
+    if (signal == SIGCHLD) RETURN_IF_ERROR(cluster.RestartEnded());
+  }
+}
+
+absl::Status Local(Session& session, LocalOptions options) {
+  const sigset_t signals = WaitedSignals();
+  pthread_sigmask(SIG_BLOCK, &signals, nullptr);
+  ASSIGN_OR_RETURN(options.program_folder, ProgramFolder());
+  ASSIGN_OR_RETURN(const std::unique_ptr<LocalCluster> cluster, LocalCluster::Start(options));
+
+  session.server = cluster->endpoint();
+  absl::Status status;
+  {
+    ASSIGN_OR_RETURN(const auto client, session.Connect());
+    status = RegisterDemoDataset(*client);
+  }
+  if (status.ok()) {
+    std::cout << "controller at " << cluster->endpoint() << "\n";
+    for (const std::string& url : cluster->metrics_urls())
+      std::cout << "metrics at " << url << "\n";
+    std::cout << "ready; Ctrl-C stops the cluster, and starting it again goes on\n" << std::flush;
+    status = ServeUntilSignal(*cluster);
+  }
+  std::cout << "stopping\n" << std::flush;
+  cluster->Stop();
+  return status;
+}
+
+}  // namespace
+
+void AddLocalCommand(CLI::App& app, Session& session) {
+  auto options = std::make_shared<LocalOptions>();
+  options->directory = kDefaultLocalDir;
+  options->listen = kDefaultServer;
+  CLI::App* verb = app.add_subcommand("local", "Runs a whole cluster on this machine until Ctrl-C");
+  verb->add_option("--dir", options->directory, "Folder of state and logs")->capture_default_str();
+  verb->add_option("--listen", options->listen, "Address of the controller; port 0: any free one")
+      ->capture_default_str();
+  verb->add_option("--slots", options->slots, "Trials at once; 0: one a core")
+      ->check(CLI::NonNegativeNumber);
+  verb->callback([&session, options] {
+    session.action = [&session, options] { return Local(session, *options); };
+  });
+}
+
+}  // namespace graft::cli

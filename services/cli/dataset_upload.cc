@@ -1,0 +1,32 @@
+#include "services/cli/dataset_upload.h"
+
+#include <memory>
+
+#include "common/base/status_macros.h"
+#include "common/blob/blob_io.h"
+#include "common/data/dataset_format.h"
+#include "common/data/idx.h"
+#include "services/cli/resource_name.h"
+
+namespace graft::cli {
+namespace {
+
+std::vector<std::string> ClassNames(const std::string& name) {
+  return name == "fashion_mnist" ? data::FashionMnistClassNames() : std::vector<std::string>();
+}
+
+}  // namespace
+
+absl::StatusOr<v1::Dataset> UploadDataset(ClusterClient& client, const std::string& name,
+                                          const std::string& path) {
+  ASSIGN_OR_RETURN(const data::Dataset dataset, data::ReadIdxFolder(path, ClassNames(name)));
+  ASSIGN_OR_RETURN(const std::unique_ptr<blob::BlobStore> store, client.OpenWeightStore());
+  ASSIGN_OR_RETURN(const digest::BlobDigest digest,
+                   blob::PutBytes(store.get(), data::EncodeDataset(dataset)));
+  v1::Dataset request;
+  request.set_name(DatasetName(name));
+  request.set_digest(digest.ToString());
+  return client.CreateDataset(request);
+}
+
+}  // namespace graft::cli

@@ -1,0 +1,152 @@
+// The first minute of a user: `graft local`, then `graft submit deploy/examples/smoke.yaml --wait`.
+#include <gmock/gmock.h>
+#include <gtest/gtest.h>
+
+#include <csignal>
+#include <map>
+#include <set>
+#include <string>
+
+#include "absl/strings/str_cat.h"
+#include "absl/time/clock.h"
+#include "tests/integration/process_cluster.h"
+#include "tests/integration/search_file.h"
+
+namespace graft::testing {
+namespace {
+
+using ::testing::HasSubstr;
+
+// `graft local` on a free port in a folder of its own.
+class LocalClusterTest : public ::testing::Test {
+ protected:
+  void SetUp() override {
+    if (!HasFashionMnist()) GTEST_SKIP() << kNoFashionMnist;
+    absl::StatusOr<base::TempDir> folder = base::TempDir::Create("graft-local-");
+    ASSERT_TRUE(folder.ok());
+    folder_.emplace(*std::move(folder));
+  }
+
+  void StartLocal() {
+    std::filesystem::remove(Log());
+    absl::StatusOr<cli::ChildProcess> process = cli::ChildProcess::Start(
+        {Program("graft"), "local", "--dir", Directory(), "--listen", "127.0.0.1:0"}, Log());
+    ASSERT_TRUE(process.ok()) << process.status();
+    local_.emplace(*std::move(process));
+    const absl::Time deadline = absl::Now() + absl::Minutes(2);
+    while (LogText().find("\nready") == std::string::npos) {
+      ASSERT_FALSE(local_->Ended()) << LogText();
+      ASSERT_LT(absl::Now(), deadline) << LogText();
+      absl::SleepFor(absl::Milliseconds(20));
+    }
+  }
+
+  std::string Directory() const { return folder_->Join("state"); }
+  std::string Log() const { return folder_->Join("local.log"); }
+  std::string LogText() const { return base::ReadFile(Log()).value_or(""); }
+  std::string Endpoint() const {
+    return base::ReadFile(Directory() + "/endpoint").value_or("no endpoint file");
+  }
+  CommandResult Graft(std::vector<std::string> arguments) const {
+    arguments.insert(arguments.begin(), {Program("graft"), "--server", Endpoint()});
+    return RunCommand(arguments);
+  }
+
+  std::optional<base::TempDir> folder_;
+  std::optional<cli::ChildProcess> local_;
+};
+
+TEST_F(LocalClusterTest, SmokeSearchFindsAChildAboveTheStartNetwork) {
+  StartLocal();
+  const CommandResult submitted =
+      Graft({"--output", "json", "submit", "--wait", SourcePath("deploy/examples/smoke.yaml")});
+  ASSERT_EQ(submitted.exit_code, 0) << submitted.errors << LogText();
+  const auto result = ParseFlatJson(submitted.output);
+  ASSERT_TRUE(result.ok()) << result.status();
+  EXPECT_EQ(result->at("state"), "succeeded");
+  EXPECT_EQ(NumberOf(*result, "trials"), 8);
+  EXPECT_GT(NumberOf(*result, "best_accuracy"), NumberOf(*result, "start_accuracy"));
+  EXPECT_GT(NumberOf(*result, "best_test_accuracy"), 0.1);
+
+  const std::string search = result->at("search");
+  const CommandResult trials = Graft({"trials", search});
+  EXPECT_THAT(trials.output, HasSubstr("completed"));
+  const std::string exported = folder_->Join("best");
+  const CommandResult exporting = Graft({"export", result->at("best_network"), exported});
+  ASSERT_EQ(exporting.exit_code, 0) << exporting.errors;
+  for (const char* file : {"weights.safetensors", "architecture.json", "network.json"}) {
+    EXPECT_TRUE(std::filesystem::exists(exported + "/" + file)) << file;
+  }
+  const CommandResult lineage = Graft({"lineage", result->at("best_network")});
+  EXPECT_THAT(lineage.output, HasSubstr("widen_layer"));
+}
+
+TEST_F(LocalClusterTest, StoppedSearchGoesOnWhenTheClusterIsStartedAgain) {
+  StartLocal();
+  const std::string file = WriteSearchFile(
+      folder_->path(), {.name = "resumed", .episodes = 3, .train_images = 4000, .epochs = 2});
+  const CommandResult submitted = Graft({"submit", file, "--request-id", "resumed-1"});
+  ASSERT_EQ(submitted.exit_code, 0) << submitted.errors;
+  const absl::Time deadline = absl::Now() + absl::Minutes(3);
+  while (Graft({"list"}).output.find("1/3") == std::string::npos) {
+    ASSERT_LT(absl::Now(), deadline);
+    absl::SleepFor(absl::Milliseconds(100));
+  }
+  local_->Stop(absl::Seconds(60));
+  EXPECT_EQ(*local_->Ended(), "exited with status 0") << LogText();
+
+  StartLocal();
+  const CommandResult again =
+      Graft({"--output", "json", "submit", file, "--request-id", "resumed-1", "--wait"});
+  ASSERT_EQ(again.exit_code, 0) << again.errors << LogText();
+  const auto result = ParseFlatJson(again.output);
+  ASSERT_TRUE(result.ok());
+  EXPECT_EQ(result->at("state"), "succeeded");
+  const auto searches = Graft({"list"}).output;
+  EXPECT_EQ(std::count(searches.begin(), searches.end(), '\n'), 2) << searches;
+}
+
+TEST_F(LocalClusterTest, SecondClusterInTheSameFolderIsRefusedWithTheAddressOfTheFirst) {
+  StartLocal();
+  const CommandResult second =
+      RunCommand({Program("graft"), "local", "--dir", Directory(), "--listen", "127.0.0.1:0"});
+  EXPECT_EQ(second.exit_code, 1);
+  EXPECT_THAT(second.errors, HasSubstr("runs in"));
+  EXPECT_THAT(second.errors, HasSubstr(Endpoint()));
+}
+
+TEST_F(LocalClusterTest, PortInUseIsRefusedWithWhatToDo) {
+  StartLocal();
+  const CommandResult second = RunCommand(
+      {Program("graft"), "local", "--dir", folder_->Join("other"), "--listen", Endpoint()});
+  EXPECT_EQ(second.exit_code, 1);
+  EXPECT_THAT(second.errors, HasSubstr("is in use"));
+  EXPECT_THAT(second.errors, HasSubstr("--listen"));
+}
+
+TEST_F(LocalClusterTest, KilledServicesAreStartedAgainAndTheSearchEnds) {
+  StartLocal();
+  const std::string file =
+      WriteSearchFile(folder_->path(), {.name = "killed", .episodes = 2, .train_images = 4000});
+  ASSERT_EQ(Graft({"submit", file, "--request-id", "killed-1"}).exit_code, 0);
+  const absl::Time deadline = absl::Now() + absl::Minutes(3);
+  while (Graft({"list"}).output.find("1/2") == std::string::npos) {
+    ASSERT_LT(absl::Now(), deadline);
+    absl::SleepFor(absl::Milliseconds(100));
+  }
+  for (const char* program : {"graft-trainer", "graft-worker", "graft-controller"}) {
+    const CommandResult killed = RunCommand(
+        {"pkill", "--signal", "KILL", "--full", absl::StrCat(program, ".*", Directory())});
+    EXPECT_EQ(killed.exit_code, 0) << program;
+  }
+  const CommandResult watched = Graft(
+      {"--output", "json", "watch", [&] {
+         const auto json = Graft({"--output", "json", "submit", file, "--request-id", "killed-1"});
+         return ParseFlatJson(json.output)->at("name");
+       }()});
+  ASSERT_EQ(watched.exit_code, 0) << watched.errors << LogText();
+  EXPECT_EQ(ParseFlatJson(watched.output)->at("state"), "succeeded");
+}
+
+}  // namespace
+}  // namespace graft::testing

@@ -1,0 +1,164 @@
+// A search through the real programs: controller, weight store and two workers with tokens.
+#include <gmock/gmock.h>
+#include <gtest/gtest.h>
+
+#include <map>
+#include <set>
+#include <string>
+
+#include "absl/strings/str_cat.h"
+#include "tests/integration/process_cluster.h"
+#include "tests/integration/search_file.h"
+
+namespace graft::testing {
+namespace {
+
+using ::testing::AllOf;
+using ::testing::HasSubstr;
+using ::testing::Not;
+using ::testing::SizeIs;
+
+// The bound of exact and calibrated transformations (design, foundation 6).
+constexpr double kPreservationBound = 1e-4;
+
+class TwoWorkersTest : public ::testing::Test {
+ protected:
+  void SetUp() override {
+    if (!HasFashionMnist()) GTEST_SKIP() << kNoFashionMnist;
+    auto cluster = ProcessCluster::Start({.workers = 2, .slots = 1, .tokens = true});
+    ASSERT_TRUE(cluster.ok()) << cluster.status();
+    cluster_ = *std::move(cluster);
+    const CommandResult added =
+        cluster_->Graft({"dataset", "add", "fashion_mnist", "/usr/share/datasets/fashion-mnist"});
+    ASSERT_EQ(added.exit_code, 0) << added.errors;
+  }
+
+  std::unique_ptr<ProcessCluster> cluster_;
+};
+
+TEST_F(TwoWorkersTest, ThreeEpisodesOfEasCompleteAndEveryChildIsPreserved) {
+  const std::string file =
+      WriteSearchFile(cluster_->Path(""), {.name = "three-episodes",
+                                           .policy = "eas: {widen_actions: 4, deepen_actions: 5}",
+                                           .episodes = 3,
+                                           .children = 4});
+  const CommandResult submitted = cluster_->Graft({"--output", "json", "submit", file, "--wait"});
+  ASSERT_EQ(submitted.exit_code, 0) << submitted.errors << cluster_->Log("controller");
+  const auto result = ParseFlatJson(submitted.output);
+  ASSERT_TRUE(result.ok()) << result.status();
+  EXPECT_EQ(result->at("state"), "succeeded");
+
+  const auto client = cluster_->Connect();
+  ASSERT_TRUE(client.ok());
+  const auto trials = (*client)->ListTrials(result->at("search"));
+  ASSERT_TRUE(trials.ok()) << trials.status();
+  int children = 0;
+  std::set<std::string> workers;
+  for (const v1::Trial& trial : *trials) {
+    if (trial.purpose() != v1::TRIAL_PURPOSE_CHILD) continue;
+    ++children;
+    workers.insert(trial.worker());
+    ASSERT_EQ(trial.state(), v1::TRIAL_STATE_COMPLETED) << trial.ShortDebugString();
+    const v1::Measurement& measurement = trial.result().measurement();
+    ASSERT_TRUE(measurement.has_preservation_error());
+    EXPECT_LE(measurement.preservation_error(), kPreservationBound) << trial.summary();
+    // The child starts where its parent stood: inherited, not trained again.
+    const auto parent = (*client)->GetNetwork(trial.parent_network());
+    ASSERT_TRUE(parent.ok()) << parent.status();
+    EXPECT_NEAR(measurement.metrics().at("initial_accuracy"),
+                parent->measurement().metrics().at("accuracy"), 0.005);
+  }
+  EXPECT_EQ(children, 12);
+  EXPECT_THAT(workers, SizeIs(2)) << "both workers take part";
+}
+
+TEST_F(TwoWorkersTest, CallsWithoutATokenAreRefusedAndTokensAreNotLogged) {
+  const CommandResult anonymous =
+      RunCommand({Program("graft"), "--server", cluster_->address(), "list"});
+  EXPECT_EQ(anonymous.exit_code, 1);
+  EXPECT_THAT(anonymous.errors, HasSubstr("UNAUTHENTICATED"));
+  for (const char* name : {"controller", "weight-store", "worker-0", "worker-1"}) {
+    EXPECT_THAT(cluster_->Log(name),
+                AllOf(Not(HasSubstr("user-secret-1")), Not(HasSubstr("worker-secret-2"))))
+        << name;
+  }
+}
+
+TEST_F(TwoWorkersTest, MetricsTellTrialsImagesAndStore) {
+  const std::string file = WriteSearchFile(
+      cluster_->Path(""), {.name = "metrics", .policy = "eas: {}", .episodes = 1, .children = 2});
+  ASSERT_EQ(cluster_->Graft({"submit", file, "--wait"}).exit_code, 0);
+  const auto controller = cluster_->Metrics("controller");
+  ASSERT_TRUE(controller.ok()) << controller.status();
+  EXPECT_THAT(*controller, AllOf(HasSubstr("graft_trials{"), HasSubstr("policy_entropy"),
+                                 HasSubstr("policy_baseline"), HasSubstr("preservation_error")));
+  const auto store = cluster_->Metrics("weight-store");
+  ASSERT_TRUE(store.ok()) << store.status();
+  EXPECT_THAT(*store, AllOf(HasSubstr("bytes"), HasSubstr("hits")));
+  const auto worker = cluster_->Metrics("worker-0");
+  ASSERT_TRUE(worker.ok()) << worker.status();
+  EXPECT_THAT(*worker, HasSubstr("images_per_second"));
+}
+
+TEST_F(TwoWorkersTest, CancelledSearchFreesItsWorkers) {
+  const std::string file = WriteSearchFile(cluster_->Path(""), {.name = "cancelled",
+                                                                .episodes = 50,
+                                                                .train_images = 20000,
+                                                                .epochs = 20,
+                                                                .start_epochs = 20});
+  const CommandResult submitted = cluster_->Graft({"--output", "json", "submit", file});
+  ASSERT_EQ(submitted.exit_code, 0) << submitted.errors;
+  const std::string search = ParseFlatJson(submitted.output)->at("name");
+  const auto client = cluster_->Connect();
+  ASSERT_TRUE(client.ok());
+  const auto busy_workers = [&] {
+    int busy = 0;
+    const auto workers = (*client)->ListWorkers();
+    for (const v1::Worker& worker : *workers) busy += worker.trials_size() > 0 ? 1 : 0;
+    return busy;
+  };
+  const absl::Time deadline = absl::Now() + absl::Minutes(2);
+  while (busy_workers() == 0 && absl::Now() < deadline) absl::SleepFor(absl::Milliseconds(50));
+  const CommandResult cancelled = cluster_->Graft({"cancel", search});
+  EXPECT_EQ(cancelled.exit_code, 0) << cancelled.errors;
+  while (busy_workers() > 0 && absl::Now() < deadline) absl::SleepFor(absl::Milliseconds(50));
+  EXPECT_EQ(busy_workers(), 0);
+  EXPECT_EQ((*client)->GetSearch(search)->state(), v1::SEARCH_STATE_CANCELLED);
+}
+
+TEST_F(TwoWorkersTest, BadSearchFilesAreRefusedBeforeAnyTrialWithLineAndField) {
+  const struct {
+    const char* name;
+    const char* text;
+    const char* expected;
+  } cases[] = {
+      {"unknown-dataset", "task: {image_classification: {dataset: nowhere}}\n", "nowhere"},
+      {"unknown-key", "task: {image_classification: {dataset: fashion_mnist}}\nbudgets: {}\n",
+       "unknown-key.yaml:2:1"},
+      {"duplicate-key", "seed: 1\nseed: 2\n", "duplicate-key.yaml:2:1"},
+      {"ladder",
+       "task: {image_classification: {dataset: fashion_mnist}}\n"
+       "space:\n  plain:\n    filters: [8, 4]\n",
+       "ladder.yaml:4:"},
+      {"layers",
+       "task: {image_classification: {dataset: fashion_mnist}}\n"
+       "space:\n  plain:\n    max_layers: 2\n",
+       "max_layers"},
+  };
+  for (const auto& bad : cases) {
+    const std::string path = cluster_->Path(absl::StrCat(bad.name, ".yaml"));
+    ASSERT_TRUE(base::WriteFileDurably(path, bad.text).ok());
+    for (const bool validate_only : {true, false}) {
+      std::vector<std::string> arguments = {"submit", path};
+      if (validate_only) arguments.push_back("--validate-only");
+      const CommandResult result = cluster_->Graft(arguments);
+      EXPECT_EQ(result.exit_code, 1) << bad.name;
+      EXPECT_THAT(result.errors, HasSubstr(bad.expected));
+    }
+  }
+  EXPECT_EQ(cluster_->Graft({"--output", "json", "list"}).output.find("searches/"),
+            std::string::npos);
+}
+
+}  // namespace
+}  // namespace graft::testing

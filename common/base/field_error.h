@@ -32,7 +32,8 @@ absl::Status InvalidFieldsError(std::span<const FieldViolation> violations);
 std::vector<FieldViolation> FieldViolations(const absl::Status& status);
 
 // `status` with "`prefix`." before the field of each violation ("`prefix`" before a field that
-// begins with an index), its message rewritten to match. A status without violations stays as it is.
+// begins with an index), its message rewritten to match. A status without violations stays as it
+// is.
 absl::Status PrefixFieldViolations(std::string_view prefix, const absl::Status& status);
 
 // Replaces the payload of `status` by `violations`, leaving its code and message as they are; OK

@@ -1,0 +1,76 @@
+#include "common/runner/examples.h"
+
+#include <algorithm>
+#include <utility>
+
+#include "common/base/field_error.h"
+#include "common/base/status_macros.h"
+#include "common/data/split.h"
+
+namespace graft::runner {
+
+absl::Status LoaderSource::StartEpoch(int epoch) {
+  loader_.StartEpoch(epoch);
+  return absl::OkStatus();
+}
+
+absl::StatusOr<engine::Batch> LoaderSource::Next() {
+  const std::optional<data::Batch> batch = loader_.Next();
+  if (!batch.has_value()) return engine::Batch{};
+  return engine::Batch{
+      .images = batch->images.data(), .labels = batch->labels.data(), .count = batch->count};
+}
+
+absl::StatusOr<Examples> Examples::Create(const data::Dataset& dataset,
+                                          const data::Normalizer& normalizer,
+                                          const trial::ImageClassification& task) {
+  absl::StatusOr<data::SplitIndices> split = data::SplitTrainingImages(
+      dataset.train().count(), {.train_images = task.train_images,
+                                .validation_images = task.validation_images,
+                                .seed = task.split_seed});
+  if (!split.ok()) {
+    return base::PrefixFieldViolations("task.image_classification", split.status());
+  }
+  Examples examples(dataset, normalizer);
+  examples.train_ = std::move(split->train);
+  examples.validation_ = std::move(split->validation);
+  examples.evaluation_split_ = task.evaluation_split;
+  return examples;
+}
+
+LoaderSource Examples::TrainingSource(const trial::Recipe& recipe) const {
+  // Batch norm has no statistics of one example.
+  return LoaderSource(data::BatchLoader(&dataset_->train(), normalizer_, dataset_->image_size(),
+                                        train_,
+                                        {.batch_size = recipe.batch_size,
+                                         .shuffle = true,
+                                         .seed = recipe.seed,
+                                         .smallest_batch = 2}));
+}
+
+LoaderSource Examples::EvaluationSource(std::int64_t batch_size) const {
+  const bool test = evaluation_split_ == trial::Split::kTest;
+  const data::ImageSet& images = test ? dataset_->test() : dataset_->train();
+  return LoaderSource(data::BatchLoader(&images, normalizer_, dataset_->image_size(),
+                                        test ? data::AllIndices(images.count()) : validation_,
+                                        {.batch_size = batch_size}));
+}
+
+ImageBatch Examples::Probe() const { return FirstImages(validation_); }
+
+ImageBatch Examples::Calibration() const { return FirstImages(train_); }
+
+ImageBatch Examples::FirstImages(const std::vector<std::int64_t>& indices) const {
+  const std::int64_t size = dataset_->image_size();
+  ImageBatch batch;
+  batch.count = std::min<std::int64_t>(kProbeImages, static_cast<std::int64_t>(indices.size()));
+  batch.images.resize(static_cast<std::size_t>(batch.count * size));
+  const std::span<const std::uint8_t> pixels(dataset_->train().pixels);
+  for (std::int64_t i = 0; i < batch.count; ++i) {
+    normalizer_->Apply(pixels.subspan(indices[i] * size, size),
+                       std::span(batch.images).subspan(i * size, size));
+  }
+  return batch;
+}
+
+}  // namespace graft::runner

@@ -42,4 +42,11 @@ absl::StatusOr<DType> ParseDType(std::string_view name) {
                    ": expected float32, bfloat16, uint8, int32 or int64"));
 }
 
+std::optional<DType> DTypeFromNumber(uint64_t number) {
+  for (const DTypeInfo& info : kDTypes) {
+    if (static_cast<uint64_t>(info.dtype) == number) return info.dtype;
+  }
+  return std::nullopt;
+}
+
 }  // namespace graft::tensor

@@ -3,6 +3,7 @@
 
 #include <cstddef>
 #include <cstdint>
+#include <optional>
 #include <string_view>
 
 #include "absl/status/statusor.h"
@@ -26,6 +27,9 @@ std::string_view Name(DType dtype);
 
 // The inverse of Name; INVALID_ARGUMENT for anything else.
 absl::StatusOr<DType> ParseDType(std::string_view name);
+
+// The dtype with the number that a manifest holds; none for any other number.
+std::optional<DType> DTypeFromNumber(uint64_t number);
 
 // The DType whose elements have the C++ type T; not defined for other types. uint16_t stands for
 // the bits of a bfloat16.

@@ -23,6 +23,9 @@ TEST(DTypeTest, UnknownNameIsInvalid) {
 }
 
 TEST(DTypeTest, NumbersAreThoseOfTheManifest) {
+  EXPECT_EQ(DTypeFromNumber(4), DType::kInt32);
+  EXPECT_EQ(DTypeFromNumber(0), std::nullopt);
+  EXPECT_EQ(DTypeFromNumber(6), std::nullopt);
   EXPECT_EQ(static_cast<int>(DType::kFloat32), 1);
   EXPECT_EQ(static_cast<int>(DType::kBFloat16), 2);
   EXPECT_EQ(static_cast<int>(DType::kUint8), 3);

@@ -1,0 +1,63 @@
+#include "common/engine/cpu/arena.h"
+
+#include <algorithm>
+#include <cstring>
+#include <numeric>
+
+#include "common/base/check.h"
+
+namespace graft::engine::cpu {
+namespace {
+
+constexpr std::int64_t kAlignmentBytes = 64;
+
+std::int64_t RoundUp(std::int64_t size_bytes) {
+  return (size_bytes + kAlignmentBytes - 1) / kAlignmentBytes * kAlignmentBytes;
+}
+
+}  // namespace
+
+AlignedBuffer::AlignedBuffer(std::int64_t size_bytes)
+    : size_bytes_(std::max(RoundUp(size_bytes), kAlignmentBytes)) {
+  memory_.reset(static_cast<std::byte*>(std::aligned_alloc(kAlignmentBytes, size_bytes_)));
+  GRAFT_CHECK(memory_ != nullptr) << "out of memory for a buffer of " << size_bytes_ << " bytes";
+  std::memset(memory_.get(), 0, size_bytes_);
+}
+
+BufferId Arena::Add(std::int64_t size_bytes, int first, int last) {
+  buffers_.push_back({RoundUp(size_bytes), first, last, 0});
+  return static_cast<BufferId>(buffers_.size()) - 1;
+}
+
+std::int64_t Arena::LowestOffset(const Buffer& buffer, const std::vector<BufferId>& placed) const {
+  std::int64_t offset = 0;
+  for (const BufferId id : placed) {
+    const Buffer& other = buffers_[id];
+    if (other.last < buffer.first || other.first > buffer.last) continue;
+    if (offset + buffer.size_bytes <= other.offset) break;
+    offset = std::max(offset, other.offset + other.size_bytes);
+  }
+  return offset;
+}
+
+void Arena::Allocate() {
+  // Large ones first: small ones then fill the gaps.
+  std::vector<BufferId> order(buffers_.size());
+  std::iota(order.begin(), order.end(), 0);
+  std::ranges::stable_sort(order, [this](BufferId a, BufferId b) {
+    return buffers_[a].size_bytes > buffers_[b].size_bytes;
+  });
+  std::vector<BufferId> placed;
+  std::int64_t total = 0;
+  for (const BufferId id : order) {
+    Buffer& buffer = buffers_[id];
+    buffer.offset = LowestOffset(buffer, placed);
+    total = std::max(total, buffer.offset + buffer.size_bytes);
+    const auto position = std::ranges::upper_bound(
+        placed, buffer.offset, {}, [this](BufferId other) { return buffers_[other].offset; });
+    placed.insert(position, id);
+  }
+  memory_ = AlignedBuffer(total);
+}
+
+}  // namespace graft::engine::cpu

@@ -1,0 +1,64 @@
+#include "common/engine/cpu/cpu_backend.h"
+
+#include <dnnl.hpp>
+
+#include "absl/status/status.h"
+#include "absl/strings/str_cat.h"
+#include "common/base/status_macros.h"
+#include "common/engine/cpu/kernel.h"
+#include "common/engine/cpu/plan.h"
+#include "common/engine/graph_checks.h"
+
+namespace graft::engine::cpu {
+namespace {
+
+std::string IsaName() {
+  switch (dnnl::get_effective_cpu_isa()) {
+    case dnnl::cpu_isa::sse41:
+      return "sse41";
+    case dnnl::cpu_isa::avx:
+      return "avx";
+    case dnnl::cpu_isa::avx2:
+      return "avx2";
+    case dnnl::cpu_isa::avx2_vnni:
+      return "avx2_vnni";
+    case dnnl::cpu_isa::avx512_core:
+      return "avx512_core";
+    case dnnl::cpu_isa::avx512_core_vnni:
+      return "avx512_core_vnni";
+    case dnnl::cpu_isa::avx512_core_bf16:
+      return "avx512_core_bf16";
+    case dnnl::cpu_isa::avx512_core_amx:
+      return "avx512_core_amx";
+    default:
+      return absl::StrCat("isa", static_cast<int>(dnnl::get_effective_cpu_isa()));
+  }
+}
+
+}  // namespace
+
+absl::StatusOr<std::unique_ptr<Plan>> CpuBackend::Compile(const arch::Architecture& architecture,
+                                                          const PlanOptions& options) {
+  RETURN_IF_ERROR(CheckCompilable(architecture, options));
+  for (const arch::Node& node : architecture.nodes()) {
+    if (!HasKernel(node.op->name)) {
+      return absl::UnimplementedError(
+          absl::StrCat("the CPU backend has no operator ", node.op->name));
+    }
+  }
+  try {
+    return std::make_unique<CpuPlan>(architecture, options, options_.threads);
+  } catch (const dnnl::error& error) {
+    return absl::InternalError(absl::StrCat("oneDNN cannot compile the network: ", error.what()));
+  }
+}
+
+std::string CpuBackend::numerics() const {
+  const dnnl_version_t* const version = dnnl_version();
+  return absl::StrCat("onednn-", version->major, ".", version->minor, ".", version->patch, "/",
+                      IsaName(), "/threads-", options_.threads);
+}
+
+bool HasKernel(std::string_view op) { return FindKernelFactory(op) != nullptr; }
+
+}  // namespace graft::engine::cpu

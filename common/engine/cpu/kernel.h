@@ -1,0 +1,157 @@
+// Kernels of the CPU backend: one an operator, keyed by the operator's name. A kernel is made once
+// for a node of a plan and keeps what it needs between forward and backward in the plan's arena.
+//
+// Internal to engine/cpu.
+#ifndef GRAFT_COMMON_ENGINE_CPU_KERNEL_H_
+#define GRAFT_COMMON_ENGINE_CPU_KERNEL_H_
+
+#include <algorithm>
+#include <cstddef>
+#include <cstdint>
+#include <memory>
+#include <span>
+#include <string_view>
+#include <vector>
+
+#include "absl/status/status.h"
+#include "common/arch/architecture.h"
+#include "common/engine/backend.h"
+#include "common/engine/cpu/arena.h"
+
+namespace graft::engine::cpu {
+
+// What a kernel does with the gradient of one of its operands.
+enum class GradientUse : std::uint8_t {
+  kNone,   // nobody wants it
+  kWrite,  // it comes first: overwrite
+  kAdd,    // another user came before: add
+};
+
+// Where the values of a run are. Values [C, H, W] are channels-last, others plain.
+class Run {
+ public:
+  Mode mode = Mode::kInference;
+  std::int64_t count = 0;  // examples
+  std::uint64_t step_seed = 0;
+  std::span<void* const> values;        // by node
+  std::span<float* const> gradients;    // by node; null where there is none
+  std::span<const void* const> inputs;  // Feed::inputs
+  const Arena* arena = nullptr;
+  float* scratch = nullptr;  // as much as the kernels asked for, free again after each call
+
+  const float* value(arch::NodeIndex node) const { return static_cast<const float*>(values[node]); }
+  const std::int32_t* ints(arch::NodeIndex node) const {
+    return static_cast<const std::int32_t*>(values[node]);
+  }
+  // For the kernel that computes the value, and for statistics.
+  float* mutable_value(arch::NodeIndex node) const { return static_cast<float*>(values[node]); }
+  float* gradient(arch::NodeIndex node) const { return gradients[node]; }
+  template <typename T>
+  T* buffer(BufferId id) const {
+    return reinterpret_cast<T*>(arena->data(id));
+  }
+};
+
+// Shape of a value as kernels see it: rows of channels.
+struct Extent {
+  std::int64_t channels = 1;  // C of [C, H, W], F of [F]
+  std::int64_t height = 1;
+  std::int64_t width = 1;
+
+  std::int64_t plane() const { return height * width; }
+  std::int64_t elements() const { return channels * plane(); }
+};
+
+// What a kernel is made from.
+class KernelContext {
+ public:
+  KernelContext(const arch::Architecture& architecture, const PlanOptions& options,
+                arch::NodeIndex index, arch::NodeIndex result, Arena& arena, int forward_step,
+                int backward_step)
+      : options(options),
+        node(architecture.node(index)),
+        index(index),
+        result(result),
+        architecture_(architecture),
+        arena_(arena),
+        forward_step_(forward_step),
+        backward_step_(backward_step) {}
+
+  const PlanOptions& options;
+  const arch::Node& node;
+  const arch::NodeIndex index;
+  // Where the result goes: `index`, or the ReLU behind a batch norm that is fused into it.
+  const arch::NodeIndex result;
+  bool fused_relu() const { return result != index; }
+
+  // One an operand. All kNone without gradients.
+  std::vector<GradientUse> gradient_uses;
+
+  arch::NodeIndex operand(int i) const { return node.operands[i]; }
+  bool has_operand(int i) const { return i < static_cast<int>(node.operands.size()); }
+  Extent extent(arch::NodeIndex value) const;
+  const tensor::Shape& shape(arch::NodeIndex value) const {
+    return architecture_.node(value).type.shape;
+  }
+  bool wants_gradients() const {
+    for (const GradientUse use : gradient_uses) {
+      if (use != GradientUse::kNone) return true;
+    }
+    return false;
+  }
+
+  // A buffer that keeps its contents from the node's forward to its backward.
+  BufferId Keep(std::int64_t size_bytes) {
+    return arena_.Add(size_bytes, forward_step_,
+                      wants_gradients() ? backward_step_ : forward_step_);
+  }
+  // Asks for so much of Run::scratch.
+  void NeedScratch(std::int64_t size_bytes) {
+    scratch_bytes_ = std::max(scratch_bytes_, size_bytes);
+  }
+  std::int64_t scratch_bytes() const { return scratch_bytes_; }
+
+ private:
+  const arch::Architecture& architecture_;
+  Arena& arena_;
+  const int forward_step_;
+  const int backward_step_;
+  std::int64_t scratch_bytes_ = 0;
+};
+
+// The kernel of one node. One run at a time.
+class Kernel {
+ public:
+  virtual ~Kernel() = default;
+  virtual absl::Status Forward(const Run& run) = 0;
+  // After a Forward in kTraining, if an operand's gradient is wanted.
+  virtual absl::Status Backward(const Run& run) = 0;
+};
+
+// May throw dnnl::error.
+using KernelFactory = std::unique_ptr<Kernel> (*)(KernelContext& context);
+
+// Whether a node has work to do: all but parameters and inputs that are used as they are fed.
+bool NeedsKernel(const arch::Node& node);
+
+// Null if there is none. `parameter` has a factory that is never called.
+KernelFactory FindKernelFactory(std::string_view op);
+
+// convolution.cc, linear.cc, batch_norm.cc, activation.cc, pooling.cc, structure.cc, loss.cc
+std::unique_ptr<Kernel> MakeConvolution(KernelContext& context);
+std::unique_ptr<Kernel> MakeLinear(KernelContext& context);
+std::unique_ptr<Kernel> MakeBatchNorm(KernelContext& context);
+std::unique_ptr<Kernel> MakeRelu(KernelContext& context);
+std::unique_ptr<Kernel> MakeDropout(KernelContext& context);
+// Windows and global ones.
+std::unique_ptr<Kernel> MakeMaxPool(KernelContext& context);
+std::unique_ptr<Kernel> MakeAveragePool(KernelContext& context);
+std::unique_ptr<Kernel> MakeInput(KernelContext& context);
+std::unique_ptr<Kernel> MakeFlatten(KernelContext& context);
+std::unique_ptr<Kernel> MakeAdd(KernelContext& context);
+std::unique_ptr<Kernel> MakeConcat(KernelContext& context);
+std::unique_ptr<Kernel> MakeSoftmaxCrossEntropy(KernelContext& context);
+
+}  // namespace graft::engine::cpu
+
+#endif  // GRAFT_COMMON_ENGINE_CPU_KERNEL_H_

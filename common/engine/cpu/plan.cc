@@ -1,0 +1,245 @@
+#include "common/engine/cpu/plan.h"
+
+#include <omp.h>
+
+#include <algorithm>
+
+#include "absl/status/status.h"
+#include "common/base/status_macros.h"
+#include "common/engine/cpu/loops.h"
+#include "common/engine/graph_checks.h"
+
+namespace graft::engine::cpu {
+namespace {
+
+// Sets the OpenMP threads of the calling thread for a scope.
+class ScopedThreads {
+ public:
+  explicit ScopedThreads(int threads) : previous_(omp_get_max_threads()) {
+    if (threads != previous_) omp_set_num_threads(threads);
+  }
+  ~ScopedThreads() { omp_set_num_threads(previous_); }
+  ScopedThreads(const ScopedThreads&) = delete;
+  ScopedThreads& operator=(const ScopedThreads&) = delete;
+
+ private:
+  const int previous_;
+};
+
+bool IsChannelsLast(const arch::Node& node) {
+  const tensor::Shape& shape = node.type.shape;
+  return node.type.batched && shape.rank() == 3 && shape.dim(0) > 1 &&
+         shape.dim(1) * shape.dim(2) > 1;
+}
+
+}  // namespace
+
+CpuPlan::CpuPlan(const arch::Architecture& architecture, const PlanOptions& options, int threads)
+    : architecture_(architecture),
+      layout_(architecture),
+      options_(options),
+      threads_(threads),
+      result_(architecture.nodes().size()),
+      step_of_(architecture.nodes().size(), -1),
+      has_gradient_(architecture.nodes().size(), false),
+      gradient_uses_(architecture.nodes().size()),
+      values_(architecture.nodes().size(), nullptr),
+      gradients_(architecture.nodes().size(), nullptr) {
+  const ScopedThreads scope(threads_);
+  if (options_.gradients) has_gradient_ = NodesWithGradient(architecture_);
+  FuseRelu();
+  ChooseSteps();
+  ChooseGradientUses();
+  MakeKernels();
+  PlaceValues();
+}
+
+void CpuPlan::FuseRelu() {
+  for (std::size_t i = 0; i < result_.size(); ++i) result_[i] = static_cast<arch::NodeIndex>(i);
+  for (std::size_t i = 0; i < result_.size(); ++i) {
+    const auto index = static_cast<arch::NodeIndex>(i);
+    const auto users = architecture_.users(index);
+    if (architecture_.node(index).op->name == "batch_norm" && users.size() == 1 &&
+        architecture_.node(users[0]).op->name == "relu" &&
+        !IsWanted(architecture_, options_, index)) {
+      result_[i] = users[0];
+    }
+  }
+}
+
+void CpuPlan::ChooseSteps() {
+  std::vector<bool> fused(result_.size(), false);
+  for (std::size_t i = 0; i < result_.size(); ++i) {
+    if (result_[i] != static_cast<arch::NodeIndex>(i)) fused[result_[i]] = true;
+  }
+  for (std::size_t i = 0; i < result_.size(); ++i) {
+    const auto index = static_cast<arch::NodeIndex>(i);
+    if (fused[i] || !NeedsKernel(architecture_.node(index))) continue;
+    step_of_[i] = static_cast<int>(steps_.size());
+    steps_.push_back({.node = index, .result = result_[i]});
+  }
+  step_count_ = static_cast<int>(steps_.size());
+}
+
+void CpuPlan::ChooseGradientUses() {
+  std::vector<bool> written(result_.size(), false);
+  for (int k = step_count_ - 1; k >= 0; --k) {
+    Step& step = steps_[k];
+    std::vector<GradientUse>& uses = gradient_uses_[step.node];
+    for (const arch::NodeIndex operand : architecture_.node(step.node).operands) {
+      if (!has_gradient_[step.result] || !has_gradient_[operand]) {
+        uses.push_back(GradientUse::kNone);
+        continue;
+      }
+      uses.push_back(written[operand] ? GradientUse::kAdd : GradientUse::kWrite);
+      written[operand] = true;
+      step.backward = true;
+    }
+  }
+}
+
+void CpuPlan::MakeKernels() {
+  std::int64_t scratch_bytes = 0;
+  for (int k = 0; k < step_count_; ++k) {
+    Step& step = steps_[k];
+    KernelContext context(architecture_, options_, step.node, step.result, arena_, k,
+                          BackwardStep(k));
+    context.gradient_uses = gradient_uses_[step.node];
+    step.kernel = FindKernelFactory(context.node.op->name)(context);
+    scratch_bytes = std::max(scratch_bytes, context.scratch_bytes());
+  }
+  scratch_ = AlignedBuffer(scratch_bytes);
+}
+
+std::int64_t CpuPlan::SizeBytes(arch::NodeIndex node) const {
+  const arch::ValueType& type = architecture_.node(node).type;
+  return type.shape.ElementCount() * (type.batched ? options_.batch : 1) *
+         static_cast<std::int64_t>(sizeof(float));
+}
+
+void CpuPlan::PlaceValues() {
+  std::vector<BufferId> value_buffers(steps_.size());
+  std::vector<BufferId> gradient_buffers(steps_.size(), -1);
+  for (int k = 0; k < step_count_; ++k) {
+    const Step& step = steps_[k];
+    int last = step.backward ? BackwardStep(k) : k;
+    int first_backward = BackwardStep(k);
+    for (const arch::NodeIndex user : architecture_.users(step.result)) {
+      if (step_of_[user] < 0) continue;
+      const bool backward = steps_[step_of_[user]].backward;
+      last = std::max(last, backward ? BackwardStep(step_of_[user]) : step_of_[user]);
+      if (backward) first_backward = std::min(first_backward, BackwardStep(step_of_[user]));
+    }
+    const bool wanted = IsWanted(architecture_, options_, step.result);
+    value_buffers[k] = arena_.Add(SizeBytes(step.result), k, wanted ? 2 * step_count_ : last);
+    if (has_gradient_[step.result]) {
+      gradient_buffers[k] = arena_.Add(SizeBytes(step.result), first_backward, BackwardStep(k));
+    }
+    if (wanted && IsChannelsLast(architecture_.node(step.result))) {
+      plain_copies_.push_back(
+          {step.result, std::vector<float>(SizeBytes(step.result) / sizeof(float))});
+    }
+  }
+  arena_.Allocate();
+  for (int k = 0; k < step_count_; ++k) {
+    values_[steps_[k].result] = arena_.data(value_buffers[k]);
+    if (gradient_buffers[k] < 0) continue;
+    gradients_[steps_[k].result] = reinterpret_cast<float*>(arena_.data(gradient_buffers[k]));
+  }
+}
+
+Run CpuPlan::MakeRun(Mode mode, const Feed& feed) const {
+  Run run;
+  run.mode = mode;
+  run.count = feed.count;
+  run.step_seed = feed.step_seed;
+  run.values = values_;
+  run.gradients = gradients_;
+  run.inputs = feed.inputs;
+  run.arena = &arena_;
+  run.scratch = scratch_.floats();
+  return run;
+}
+
+void CpuPlan::BindInputs(const Feed& feed) {
+  for (std::size_t i = 0; i < feed.inputs.size(); ++i) {
+    const arch::NodeIndex node = architecture_.inputs()[i];
+    // Kernels read inputs alone.
+    if (step_of_[node] < 0) values_[node] = const_cast<void*>(feed.inputs[i]);
+  }
+}
+
+void CpuPlan::BindParameters(const ParameterVector& parameters) {
+  for (const ParameterLayout::Slot& slot : layout_.slots()) {
+    // Only a Forward in kTraining writes to parameters (statistics), and it was given mutable ones.
+    values_[slot.node] = const_cast<float*>(parameters.values().data() + slot.offset);
+  }
+}
+
+void CpuPlan::BindGradients(ParameterVector& gradients) {
+  for (const ParameterLayout::Slot& slot : layout_.slots()) {
+    if (!slot.trainable) continue;
+    gradients_[slot.node] = gradients.slice(slot).data();
+    if (!has_gradient_[slot.node]) std::ranges::fill(gradients.slice(slot), 0.0F);
+  }
+}
+
+absl::Status CpuPlan::Forward(Mode mode, const Feed& feed, ParameterVector& parameters) {
+  count_ = 0;
+  trained_ = false;
+  RETURN_IF_ERROR(CheckRun(architecture_, options_, mode, feed, layout_, parameters));
+  const ScopedThreads scope(threads_);
+  BindInputs(feed);
+  BindParameters(parameters);
+  const Run run = MakeRun(mode, feed);
+  for (const Step& step : steps_) RETURN_IF_ERROR(step.kernel->Forward(run));
+  count_ = feed.count;
+  trained_ = mode == Mode::kTraining;
+  return absl::OkStatus();
+}
+
+absl::Status CpuPlan::Backward(const Feed& feed, const ParameterVector& parameters,
+                               ParameterVector& gradients) {
+  if (!trained_ || !options_.gradients || feed.count != count_) {
+    return absl::FailedPreconditionError(
+        "Backward needs a Forward in training, of the same feed, before it");
+  }
+  if (static_cast<std::int64_t>(gradients.values().size()) < layout_.trainable_size()) {
+    return absl::InvalidArgumentError("the gradients' buffer is too small");
+  }
+  const ScopedThreads scope(threads_);
+  BindInputs(feed);
+  BindParameters(parameters);
+  BindGradients(gradients);
+  if (float* const loss = gradients_[architecture_.outputs()[0].node]; loss != nullptr) *loss = 1;
+  const Run run = MakeRun(Mode::kTraining, feed);
+  for (auto step = steps_.rbegin(); step != steps_.rend(); ++step) {
+    if (step->backward) RETURN_IF_ERROR(step->kernel->Backward(run));
+  }
+  return absl::OkStatus();
+}
+
+std::span<const float> CpuPlan::Value(arch::NodeIndex node) {
+  if (count_ == 0 || !IsWanted(architecture_, options_, node)) return {};
+  const arch::ValueType& type = architecture_.node(node).type;
+  const std::int64_t outer = type.batched ? count_ : 1;
+  const auto size = static_cast<std::size_t>(outer * type.shape.ElementCount());
+  const auto* const values = static_cast<const float*>(values_[node]);
+  for (PlainCopy& copy : plain_copies_) {
+    if (copy.node != node) continue;
+    Transpose(values, outer, type.shape.dim(1) * type.shape.dim(2), type.shape.dim(0),
+              copy.values.data());
+    return std::span(copy.values).first(size);
+  }
+  return {values, size};
+}
+
+std::int64_t CpuPlan::memory_bytes() const {
+  std::int64_t bytes = arena_.size_bytes() + scratch_.size_bytes();
+  for (const PlainCopy& copy : plain_copies_) {
+    bytes += static_cast<std::int64_t>(copy.values.size() * sizeof(float));
+  }
+  return bytes;
+}
+
+}  // namespace graft::engine::cpu

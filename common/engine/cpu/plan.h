@@ -1,0 +1,83 @@
+// The CPU backend's plan: kernels in order, and the memory that they share. Internal to engine/cpu.
+#ifndef GRAFT_COMMON_ENGINE_CPU_PLAN_H_
+#define GRAFT_COMMON_ENGINE_CPU_PLAN_H_
+
+#include <memory>
+#include <vector>
+
+#include "common/engine/backend.h"
+#include "common/engine/cpu/arena.h"
+#include "common/engine/cpu/kernel.h"
+
+namespace graft::engine::cpu {
+
+class CpuPlan final : public Plan {
+ public:
+  // The architecture has been checked, and has a kernel for every operator. Throws dnnl::error.
+  CpuPlan(const arch::Architecture& architecture, const PlanOptions& options, int threads);
+
+  absl::Status Forward(Mode mode, const Feed& feed, ParameterVector& parameters) override;
+  absl::Status Backward(const Feed& feed, const ParameterVector& parameters,
+                        ParameterVector& gradients) override;
+  std::span<const float> Value(arch::NodeIndex node) override;
+
+  const arch::Architecture& architecture() const override { return architecture_; }
+  const ParameterLayout& layout() const override { return layout_; }
+  std::int64_t memory_bytes() const override;
+
+ private:
+  // A kernel with the node whose value it computes.
+  struct Step {
+    arch::NodeIndex node = 0;
+    arch::NodeIndex result = 0;
+    std::unique_ptr<Kernel> kernel;
+    bool backward = false;  // some operand's gradient is wanted
+  };
+  // A wanted value that is channels-last and has to be brought into plain layout to be read.
+  struct PlainCopy {
+    arch::NodeIndex node = 0;
+    std::vector<float> values;
+  };
+
+  // By position among the steps: forward k = 0 .. K-1, backward 2K - 1 - k.
+  int BackwardStep(int step) const { return 2 * step_count_ - 1 - step; }
+
+  void ChooseSteps();
+  void FuseRelu();
+  void ChooseGradientUses();
+  void MakeKernels();
+  void PlaceValues();
+  std::int64_t SizeBytes(arch::NodeIndex node) const;
+
+  Run MakeRun(Mode mode, const Feed& feed) const;
+  void BindInputs(const Feed& feed);
+  void BindParameters(const ParameterVector& parameters);
+  void BindGradients(ParameterVector& gradients);
+
+  const arch::Architecture architecture_;
+  const ParameterLayout layout_;
+  const PlanOptions options_;
+  const int threads_;
+
+  // By node. `result_` of a batch norm is the ReLU that is fused into it, of others the node
+  // itself; `step_of_` is -1 for what has no kernel: parameters, most inputs, fused ReLUs.
+  std::vector<arch::NodeIndex> result_;
+  std::vector<int> step_of_;
+  std::vector<bool> has_gradient_;
+  std::vector<std::vector<GradientUse>> gradient_uses_;
+  int step_count_ = 0;
+
+  std::vector<Step> steps_;
+  Arena arena_;
+  AlignedBuffer scratch_;
+  std::vector<void*> values_;      // by node
+  std::vector<float*> gradients_;  // by node
+  std::vector<PlainCopy> plain_copies_;
+
+  std::int64_t count_ = 0;  // of the last successful Forward; 0: none
+  bool trained_ = false;    // it was in kTraining
+};
+
+}  // namespace graft::engine::cpu
+
+#endif  // GRAFT_COMMON_ENGINE_CPU_PLAN_H_

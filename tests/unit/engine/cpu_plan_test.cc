@@ -1,0 +1,195 @@
+// What the CPU backend's plan promises beyond its values: memory, repeatability, allocation.
+#include <dlfcn.h>
+#include <dnnl.h>
+#include <gmock/gmock.h>
+#include <gtest/gtest.h>
+
+#include <algorithm>
+#include <cstdlib>
+#include <new>
+#include <thread>
+#include <vector>
+
+#include "common/engine/cpu/arena.h"
+#include "common/engine/cpu/cpu_backend.h"
+#include "common/engine/optimizer.h"
+#include "tests/unit/engine/testing.h"
+
+namespace {
+
+// Calls of operator new outside oneDNN by the current thread.
+thread_local bool in_library = false;
+thread_local std::int64_t allocation_count = 0;
+
+class InLibrary {
+ public:
+  InLibrary() { in_library = true; }
+  ~InLibrary() { in_library = false; }
+};
+
+}  // namespace
+
+// Stand between the backend and the library, which allocates in its executor.
+extern "C" dnnl_status_t dnnl_primitive_execute(const_dnnl_primitive_t primitive,
+                                                dnnl_stream_t stream, int count,
+                                                const dnnl_exec_arg_t* arguments) {
+  static const auto next = reinterpret_cast<decltype(&dnnl_primitive_execute)>(
+      dlsym(RTLD_NEXT, "dnnl_primitive_execute"));
+  const InLibrary scope;
+  return next(primitive, stream, count, arguments);
+}
+
+extern "C" dnnl_status_t dnnl_sgemm(char transpose_a, char transpose_b, dnnl_dim_t m, dnnl_dim_t n,
+                                    dnnl_dim_t k, float alpha, const float* a, dnnl_dim_t stride_a,
+                                    const float* b, dnnl_dim_t stride_b, float beta, float* c,
+                                    dnnl_dim_t stride_c) {
+  static const auto next = reinterpret_cast<decltype(&dnnl_sgemm)>(dlsym(RTLD_NEXT, "dnnl_sgemm"));
+  const InLibrary scope;
+  return next(transpose_a, transpose_b, m, n, k, alpha, a, stride_a, b, stride_b, beta, c,
+              stride_c);
+}
+
+void* operator new(std::size_t size) {
+  if (!in_library) ++allocation_count;
+  void* const memory = std::malloc(size);
+  if (memory == nullptr) throw std::bad_alloc();
+  return memory;
+}
+void operator delete(void* memory) noexcept { std::free(memory); }
+void operator delete(void* memory, std::size_t) noexcept { std::free(memory); }
+
+namespace graft::engine {
+namespace {
+
+using testing::Examples;
+using testing::Layer;
+
+arch::LayerDef Conv(std::int64_t filters, std::string operand = "", std::string id = "") {
+  std::vector<std::string> operands;
+  if (!operand.empty()) operands.push_back(operand);
+  return Layer("convolution", {{"filters", filters}, {"kernel", std::int64_t{3}}, {"bias", false}},
+               operands, id);
+}
+
+// Every kind of kernel.
+arch::Architecture Branched() {
+  return testing::WithLoss(testing::Classifier(
+      {3, 16, 16},
+      {Conv(8), Layer("batch_norm"), Layer("relu", {}, {}, "r"), Conv(8, "r", "a"),
+       Conv(8, "r", "b"), Layer("add", {}, {"a", "b"}, "s"), Layer("concat", {}, {"s", "r"}),
+       Layer("dropout", {{"rate", 0.2}}), Layer("max_pool", {{"kernel", std::int64_t{2}}}),
+       Layer("average_pool", {{"kernel", std::int64_t{2}}}), Layer("flatten"),
+       Layer("linear", {{"units", std::int64_t{10}}}), Layer("batch_norm"), Layer("relu")}));
+}
+
+// A few steps of training; returns the parameters.
+std::vector<float> TrainAlone(const arch::Architecture& architecture, int steps) {
+  const auto plan = cpu::CpuBackend().Compile(architecture, {.batch = 16});
+  const Examples examples(architecture, 16, 3);
+  ParameterVector parameters = InitializeParameters(architecture, (*plan)->layout(), 4);
+  ParameterVector gradients((*plan)->layout().size());
+  Sgd sgd({}, (*plan)->layout().trainable_size());
+  for (int step = 0; step < steps; ++step) {
+    const Feed feed = examples.feed(16, step);
+    EXPECT_TRUE((*plan)->Forward(Mode::kTraining, feed, parameters).ok());
+    EXPECT_TRUE((*plan)->Backward(feed, parameters, gradients).ok());
+    sgd.Step(0.05F, gradients.values(), parameters.values());
+  }
+  return {parameters.values().begin(), parameters.values().end()};
+}
+
+TEST(CpuPlanTest, ConcurrentPlansGiveTheBitsOfOneAlone) {
+  const arch::Architecture architecture = Branched();
+  const std::vector<float> alone = TrainAlone(architecture, 10);
+  std::vector<std::vector<float>> together(3);
+  std::vector<std::thread> threads;
+  for (std::vector<float>& result : together) {
+    threads.emplace_back([&] { result = TrainAlone(architecture, 10); });
+  }
+  for (std::thread& thread : threads) thread.join();
+  for (const std::vector<float>& result : together) EXPECT_EQ(result, alone);
+}
+
+TEST(CpuPlanTest, AStepAllocatesNothing) {
+  const arch::Architecture architecture = Branched();
+  const auto plan = cpu::CpuBackend().Compile(architecture, {.batch = 16});
+  const Examples examples(architecture, 16, 3);
+  ParameterVector parameters = InitializeParameters(architecture, (*plan)->layout(), 4);
+  ParameterVector gradients((*plan)->layout().size());
+  Sgd sgd({}, (*plan)->layout().trainable_size());
+  const Feed whole = examples.feed(16);
+  const Feed part = examples.feed(7);
+  const auto step = [&](const Feed& feed) {
+    EXPECT_TRUE((*plan)->Forward(Mode::kTraining, feed, parameters).ok());
+    EXPECT_TRUE((*plan)->Backward(feed, parameters, gradients).ok());
+    sgd.Step(0.05F, gradients.values(), parameters.values());
+  };
+  step(whole);
+  step(part);  // makes the convolutions for this count
+  const std::int64_t before = allocation_count;
+  for (int i = 0; i < 5; ++i) {
+    step(whole);
+    step(part);
+    EXPECT_EQ((*plan)->Output(1).size(), 7u * 3);
+  }
+  EXPECT_EQ(allocation_count, before);
+}
+
+TEST(CpuPlanTest, ManyDifferentCountsKeepWorking) {
+  const arch::Architecture architecture = Branched();
+  const auto plan = cpu::CpuBackend().Compile(architecture, {.batch = 16});
+  const Examples examples(architecture, 16, 3);
+  ParameterVector parameters = InitializeParameters(architecture, (*plan)->layout(), 4);
+  ASSERT_TRUE((*plan)->Forward(Mode::kInference, examples.feed(16), parameters).ok());
+  const std::vector<float> all((*plan)->Output(1).begin(), (*plan)->Output(1).end());
+  for (std::int64_t count = 16; count >= 1; --count) {
+    ASSERT_TRUE((*plan)->Forward(Mode::kInference, examples.feed(count), parameters).ok());
+    EXPECT_LE(testing::RelativeDifference((*plan)->Output(1), std::span(all).first(count * 3)),
+              1e-5);
+  }
+}
+
+TEST(CpuPlanTest, InferenceNeedsLessMemoryThanTraining) {
+  const arch::Architecture architecture = Branched();
+  cpu::CpuBackend backend;
+  const auto training = backend.Compile(architecture, {.batch = 16});
+  const auto inference = backend.Compile(architecture, {.batch = 16, .gradients = false});
+  EXPECT_LT((*inference)->memory_bytes(), (*training)->memory_bytes() / 2);
+}
+
+TEST(CpuPlanTest, NumericsNameLibraryProcessorAndThreads) {
+  EXPECT_THAT(cpu::CpuBackend({.threads = 3}).numerics(),
+              ::testing::MatchesRegex("onednn-[0-9.]+/[a-z0-9_]+/threads-3"));
+}
+
+TEST(ArenaTest, BuffersThatLiveTogetherDoNotOverlap) {
+  struct Placed {
+    cpu::BufferId id;
+    std::int64_t size;
+    int first, last;
+  };
+  base::Rng rng(8);
+  cpu::Arena arena;
+  std::vector<Placed> buffers;
+  std::int64_t total = 0;
+  for (int i = 0; i < 200; ++i) {
+    const auto size = static_cast<std::int64_t>(1 + rng.UniformInt(1000));
+    const int first = static_cast<int>(rng.UniformInt(50));
+    const int last = first + static_cast<int>(rng.UniformInt(10));
+    buffers.push_back({arena.Add(size, first, last), size, first, last});
+    total += size;
+  }
+  arena.Allocate();
+  EXPECT_LT(arena.size_bytes(), total / 2);
+  for (const Placed& a : buffers) {
+    EXPECT_EQ(reinterpret_cast<std::uintptr_t>(arena.data(a.id)) % 64, 0u);
+    for (const Placed& b : buffers) {
+      if (a.id == b.id || a.last < b.first || b.last < a.first) continue;
+      EXPECT_TRUE(arena.data(a.id) + a.size <= arena.data(b.id) ||
+                  arena.data(b.id) + b.size <= arena.data(a.id));
+    }
+  }
+}
+
+}  // namespace
+}  // namespace graft::engine

@@ -1,0 +1,262 @@
+#include "common/engine/train_loop.h"
+
+#include <gtest/gtest.h>
+
+#include <algorithm>
+#include <cmath>
+#include <limits>
+#include <vector>
+
+#include "common/engine/channel_statistics.h"
+#include "common/engine/cpu/cpu_backend.h"
+#include "common/engine/diverged.h"
+#include "common/engine/dropout.h"
+#include "common/engine/reference/reference_backend.h"
+#include "tests/unit/engine/testing.h"
+
+namespace graft::engine {
+namespace {
+
+using testing::Examples;
+using testing::FixedSource;
+using testing::Layer;
+
+arch::Architecture SmallNetwork() {
+  return testing::WithLoss(testing::Classifier(
+      {1, 6, 6},
+      {Layer("convolution",
+             {{"filters", std::int64_t{4}}, {"kernel", std::int64_t{3}}, {"bias", false}}),
+       Layer("batch_norm"), Layer("relu"), Layer("max_pool", {{"kernel", std::int64_t{2}}}),
+       Layer("dropout", {{"rate", 0.1}})}));
+}
+
+class TrainLoopTest : public ::testing::Test {
+ protected:
+  TrainLoopTest()
+      : architecture_(SmallNetwork()),
+        plan_(*cpu::CpuBackend().Compile(architecture_, {.batch = 8})),
+        parameters_(InitializeParameters(architecture_, plan_->layout(), 1)),
+        examples_(architecture_, 20, 2),
+        source_(examples_, 8) {
+    options_.schedule = {.kind = Schedule::Kind::kConstant, .rate = 0.05F, .epochs = 3};
+  }
+
+  arch::Architecture architecture_;
+  std::unique_ptr<Plan> plan_;
+  ParameterVector parameters_;
+  Examples examples_;
+  FixedSource source_;
+  TrainOptions options_;
+};
+
+TEST_F(TrainLoopTest, LossFallsAndEveryEpochIsReported) {
+  options_.schedule.epochs = 30;
+  std::vector<EpochReport> reports;
+  const auto result =
+      Train(*plan_, parameters_, source_, options_, {.on_epoch = [&](const EpochReport& report) {
+        reports.push_back(report);
+        return absl::OkStatus();
+      }});
+  ASSERT_TRUE(result.ok()) << result.status();
+  EXPECT_EQ(result->epochs, 30);
+  EXPECT_EQ(result->steps, 90);  // 8 + 8 + 4 examples an epoch
+  EXPECT_FALSE(result->stopped);
+  ASSERT_EQ(reports.size(), 30u);
+  EXPECT_EQ(reports[0].epoch, 1);
+  EXPECT_EQ(reports[0].examples, 20);
+  EXPECT_EQ(reports[0].learning_rate, 0.05F);
+  EXPECT_LT(reports[29].mean_loss, 0.5 * reports[0].mean_loss);
+  EXPECT_EQ(result->mean_loss, reports[29].mean_loss);
+  EXPECT_EQ(source_.epochs_started, 30);
+}
+
+TEST_F(TrainLoopTest, EqualArgumentsGiveEqualBits) {
+  ParameterVector again = parameters_;
+  ASSERT_TRUE(Train(*plan_, parameters_, source_, options_).ok());
+  // Another plan: nothing may depend on addresses or on what a plan did before.
+  const auto other = cpu::CpuBackend().Compile(architecture_, {.batch = 8});
+  ASSERT_TRUE(Train(**other, again, source_, options_).ok());
+  EXPECT_TRUE(std::ranges::equal(parameters_.values(), again.values()));
+}
+
+TEST_F(TrainLoopTest, AnotherSeedDropsOtherElements) {
+  ParameterVector again = parameters_;
+  ASSERT_TRUE(Train(*plan_, parameters_, source_, options_).ok());
+  options_.seed = 1;
+  ASSERT_TRUE(Train(*plan_, again, source_, options_).ok());
+  EXPECT_FALSE(std::ranges::equal(parameters_.values(), again.values()));
+}
+
+TEST_F(TrainLoopTest, StopsBetweenSteps) {
+  std::atomic<bool> stop = false;
+  const auto result = Train(*plan_, parameters_, source_, options_,
+                            {.on_epoch =
+                                 [&](const EpochReport& report) {
+                                   stop = report.epoch == 2;
+                                   return absl::OkStatus();
+                                 },
+                             .stop = &stop});
+  ASSERT_TRUE(result.ok()) << result.status();
+  EXPECT_TRUE(result->stopped);
+  EXPECT_EQ(result->epochs, 2);
+  EXPECT_EQ(result->steps, 6);
+}
+
+TEST_F(TrainLoopTest, AnErrorOfTheCallbackEndsTheTraining) {
+  const auto result =
+      Train(*plan_, parameters_, source_, options_,
+            {.on_epoch = [](const EpochReport&) { return absl::UnavailableError("lease lost"); }});
+  EXPECT_EQ(result.status(), absl::UnavailableError("lease lost"));
+}
+
+TEST_F(TrainLoopTest, DivergenceNamesStepAndTensor) {
+  options_.schedule.rate = 1e30F;
+  const auto result = Train(*plan_, parameters_, source_, options_);
+  ASSERT_FALSE(result.ok());
+  EXPECT_TRUE(IsDiverged(result.status())) << result.status();
+  EXPECT_EQ(result.status().code(), absl::StatusCode::kOutOfRange);
+}
+
+TEST_F(TrainLoopTest, ANaNInAnInputIsADivergenceOfTheLoss) {
+  examples_.images[8 * 36] = std::numeric_limits<float>::quiet_NaN();  // in the second step
+  const absl::Status status = Train(*plan_, parameters_, source_, options_).status();
+  EXPECT_EQ(status, DivergedError(1, "00001.mean")) << status;
+}
+
+TEST_F(TrainLoopTest, EvaluationCountsHitsAndAveragesLossOverExamples) {
+  const auto evaluation = Evaluate(*plan_, parameters_, source_);
+  ASSERT_TRUE(evaluation.ok()) << evaluation.status();
+  EXPECT_EQ(evaluation->examples, 20);
+  double loss = 0;
+  int hits = 0;
+  const auto one = cpu::CpuBackend().Compile(architecture_, {.batch = 1, .gradients = false});
+  for (int n = 0; n < 20; ++n) {
+    const Feed feed{.count = 1,
+                    .inputs = {examples_.images.data() + n * 36, examples_.labels.data() + n}};
+    ASSERT_TRUE((*one)->Forward(Mode::kInference, feed, parameters_).ok());
+    loss += (*one)->Output(0)[0];
+    const auto logits = (*one)->Output(1);
+    hits += std::ranges::max_element(logits) - logits.begin() == examples_.labels[n];
+  }
+  EXPECT_NEAR(evaluation->loss, loss / 20, 1e-5);
+  EXPECT_DOUBLE_EQ(evaluation->accuracy, hits / 20.0);
+}
+
+TEST_F(TrainLoopTest, AnExampleWithoutFiniteLogitsIsNoHit) {
+  examples_.images.assign(examples_.images.size(), std::numeric_limits<float>::quiet_NaN());
+  const auto evaluation = Evaluate(*plan_, parameters_, source_);
+  ASSERT_TRUE(evaluation.ok()) << evaluation.status();
+  EXPECT_EQ(evaluation->accuracy, 0.0);
+}
+
+TEST_F(TrainLoopTest, AnotherFormOfPlanIsRefused) {
+  const auto plan = cpu::CpuBackend().Compile(testing::Classifier({4}, {}), {.gradients = false});
+  ParameterVector parameters((*plan)->layout().size());
+  EXPECT_EQ(Train(**plan, parameters, source_, options_).status().code(),
+            absl::StatusCode::kInvalidArgument);
+}
+
+class BackendTest : public ::testing::TestWithParam<Backend*> {};
+
+TEST_P(BackendTest, GradientsOfAnythingButAScalarAreRefused) {
+  EXPECT_EQ(GetParam()->Compile(testing::Classifier({4}, {}), {}).status().code(),
+            absl::StatusCode::kInvalidArgument);
+}
+
+TEST_P(BackendTest, BadRunsAreRefused) {
+  const arch::Architecture architecture = SmallNetwork();
+  const auto plan = GetParam()->Compile(architecture, {.batch = 4});
+  ASSERT_TRUE(plan.ok()) << plan.status();
+  Examples examples(architecture, 5, 1);
+  ParameterVector parameters((*plan)->layout().size());
+  const auto forward = [&](const Feed& feed) {
+    return (*plan)->Forward(Mode::kTraining, feed, parameters).code();
+  };
+  EXPECT_EQ(forward(examples.feed(4)), absl::StatusCode::kOk);
+  EXPECT_EQ(forward(examples.feed(5)), absl::StatusCode::kInvalidArgument);
+  EXPECT_EQ(forward(examples.feed(0)), absl::StatusCode::kInvalidArgument);
+  EXPECT_EQ(forward({.count = 4, .inputs = {examples.images.data()}}),
+            absl::StatusCode::kInvalidArgument);
+  ParameterVector gradients((*plan)->layout().size());
+  EXPECT_EQ((*plan)->Backward(examples.feed(4), parameters, gradients).code(),
+            absl::StatusCode::kFailedPrecondition);
+  examples.labels[2] = 3;
+  EXPECT_EQ(forward(examples.feed(4)), absl::StatusCode::kInvalidArgument);
+}
+
+TEST_P(BackendTest, TrainingOnOneElementAChannelIsRefused) {
+  const arch::Architecture architecture = testing::WithLoss(testing::Classifier(
+      {4}, {Layer("linear", {{"units", std::int64_t{3}}}), Layer("batch_norm")}));
+  const auto plan = GetParam()->Compile(architecture, {.batch = 4});
+  const Examples examples(architecture, 2, 1);
+  ParameterVector parameters = InitializeParameters(architecture, (*plan)->layout(), 1);
+  EXPECT_EQ((*plan)->Forward(Mode::kTraining, examples.feed(1), parameters).code(),
+            absl::StatusCode::kInvalidArgument);
+  EXPECT_TRUE((*plan)->Forward(Mode::kInference, examples.feed(1), parameters).ok());
+}
+
+TEST_P(BackendTest, ChannelStatisticsAreThoseOfTheFetchedValue) {
+  const arch::Architecture architecture = testing::WithLoss(testing::Classifier(
+      {3, 4, 5}, {Layer("convolution", {{"filters", std::int64_t{5}}, {"kernel", std::int64_t{3}}}),
+                  Layer("batch_norm"), Layer("relu", {}, {}, "r")}));
+  const arch::NodeIndex relu = *architecture.FindNode("r");
+  const auto plan =
+      GetParam()->Compile(architecture, {.batch = 4, .gradients = false, .fetch = {relu}});
+  ASSERT_TRUE(plan.ok()) << plan.status();
+  const Examples examples(architecture, 4, 1);
+  ParameterVector parameters = testing::RandomParameters(architecture, (*plan)->layout(), 1);
+  const auto statistics = CollectChannelStatistics(**plan, parameters, examples.feed(),
+                                                   std::vector<arch::NodeIndex>{relu});
+  ASSERT_TRUE(statistics.ok()) << statistics.status();
+  ASSERT_EQ(statistics->size(), 1u);
+  const ChannelStatistics& of_relu = (*statistics)[0];
+  ASSERT_EQ(of_relu.mean.size(), 5u);
+  const std::span<const float> values = (*plan)->Value(relu);  // [4, 5, 20]
+  ASSERT_EQ(values.size(), 400u);
+  double mean = 0;
+  double square = 0;
+  for (int n = 0; n < 4; ++n) {
+    for (int i = 0; i < 20; ++i) {
+      const double value = values[(n * 5 + 3) * 20 + i];
+      mean += value / 80;
+      square += value * value / 80;
+    }
+  }
+  EXPECT_NEAR(of_relu.mean[3], mean, 1e-6);
+  EXPECT_NEAR(of_relu.variance[3], square - mean * mean, 1e-6);
+  EXPECT_GT(of_relu.variance[3], 0);
+}
+
+TEST_P(BackendTest, AValueThatWasNotFetchedHasNoStatistics) {
+  const arch::Architecture architecture = SmallNetwork();
+  const auto plan = GetParam()->Compile(architecture, {.batch = 4});
+  const Examples examples(architecture, 4, 1);
+  ParameterVector parameters = InitializeParameters(architecture, (*plan)->layout(), 1);
+  EXPECT_EQ(CollectChannelStatistics(**plan, parameters, examples.feed(),
+                                     std::vector<arch::NodeIndex>{*architecture.FindNode("relu_1")})
+                .status()
+                .code(),
+            absl::StatusCode::kInvalidArgument);
+}
+
+reference::ReferenceBackend reference_backend;
+cpu::CpuBackend cpu_backend;
+INSTANTIATE_TEST_SUITE_P(Both, BackendTest,
+                         ::testing::Values<Backend*>(&reference_backend, &cpu_backend),
+                         [](const auto& test) { return test.param->name(); });
+
+TEST(DropoutMaskTest, DependsOnSeedAndNodeAndKeepsTheShareItShould) {
+  std::vector<std::uint8_t> a(10'000), b(10'000), prefix(100);
+  DropoutMask(5, 3, 0.3, a);
+  DropoutMask(5, 3, 0.3, prefix);
+  EXPECT_TRUE(std::equal(prefix.begin(), prefix.end(), a.begin()));
+  EXPECT_NEAR(std::ranges::count(a, 1), 7000, 200);
+  DropoutMask(5, 4, 0.3, b);
+  EXPECT_NE(a, b);
+  DropoutMask(6, 3, 0.3, b);
+  EXPECT_NE(a, b);
+  EXPECT_FLOAT_EQ(DropoutScale(0.2), 1.25F);
+}
+
+}  // namespace
+}  // namespace graft::engine

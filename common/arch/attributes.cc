@@ -15,9 +15,6 @@
 namespace graft::arch {
 namespace {
 
-// Every integer of at most this magnitude is a double, so that conversions lose nothing.
-constexpr double kMaxExactInteger = 9007199254740992.0;  // 2^53
-
 std::string ToText(double value) {
   char buffer[32];
   const auto [end, error] = std::to_chars(buffer, buffer + sizeof(buffer), value);
@@ -28,7 +25,7 @@ std::string ToText(double value) {
 std::optional<std::int64_t> AsInt(const AttributeValue& value) {
   if (const auto* integer = std::get_if<std::int64_t>(&value)) return *integer;
   if (const auto* real = std::get_if<double>(&value)) {
-    if (std::abs(*real) <= kMaxExactInteger && std::trunc(*real) == *real) {
+    if (std::abs(*real) <= kMaxInteger && std::trunc(*real) == *real) {
       return static_cast<std::int64_t>(*real);
     }
   }

@@ -26,7 +26,9 @@ using Attributes = std::map<std::string, AttributeValue, std::less<>>;
 
 enum class AttributeType { kBool, kInt, kDouble, kString, kInts };
 
-// Bounds on attribute values of any type, checked before they are looked at.
+// Bounds on attribute values of any type, checked before they are looked at. Integers of at most
+// kMaxInteger = 2^53 - 1 in magnitude are doubles too, so that they survive JSON and protobuf's Struct.
+inline constexpr double kMaxInteger = 9007199254740991.0;
 inline constexpr std::size_t kMaxStringLength = 128;
 inline constexpr std::size_t kMaxListLength = 4096;
 
@@ -38,8 +40,8 @@ struct AttributeSpec {
   // Absent: the attribute must be given.
   std::optional<AttributeValue> default_value;
   // Inclusive bounds of an integer, of each element of kInts, or of a double.
-  double minimum = -1e18;
-  double maximum = 1e18;
+  double minimum = -kMaxInteger;
+  double maximum = kMaxInteger;
   // Exact length of kInts; 0: any up to kMaxListLength. A single integer given for a fixed length
   // is repeated.
   int length = 0;

@@ -274,6 +274,23 @@ INSTANTIATE_TEST_SUITE_P(Config, YamlRoundTripTest,
                          testing::ValuesIn(MessagesOf(*v1::WorkerConfig::descriptor()->file())),
                          TestName);
 
+// Loads a file of the repository (ctest runs tests in its root).
+absl::Status Load(const std::string& path, Message* message) {
+  return LoadYamlFile(path, message).status();
+}
+
+TEST(ShippedFilesTest, ExamplesAndDeploymentConfigurationsAreValidYaml) {
+  v1::SearchSpec spec;
+  EXPECT_EQ(Load("deploy/examples/fashion_mnist.yaml", &spec), absl::OkStatus());
+  EXPECT_EQ(Load("deploy/examples/smoke.yaml", &spec), absl::OkStatus());
+  v1::ControllerConfig controller;
+  EXPECT_EQ(Load("deploy/docker/config/controller.yaml", &controller), absl::OkStatus());
+  v1::WeightStoreConfig weight_store;
+  EXPECT_EQ(Load("deploy/docker/config/weight_store.yaml", &weight_store), absl::OkStatus());
+  v1::WorkerConfig worker;
+  EXPECT_EQ(Load("deploy/docker/config/worker.yaml", &worker), absl::OkStatus());
+}
+
 TEST(SetFieldTest, SetsANestedFieldFromText) {
   v1::WeightStoreConfig config;
   ASSERT_TRUE(SetField("server.listen", "127.0.0.1:0", &config).ok());

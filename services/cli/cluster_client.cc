@@ -151,7 +151,7 @@ class GrpcClusterClient final : public ClusterClient {
     ASSIGN_OR_RETURN(const v1::Cluster cluster, GetCluster());
     ASSIGN_OR_RETURN(const auto channel,
                      rpc::MakeChannel(ToConfig(options_, cluster.weight_store())));
-    return std::make_unique<rpc::RemoteBlobStore>(channel);
+    return std::make_unique<rpc::RemoteBlobStore>(channel, rpc::RemoteBlobStore::Options());
   }
 
  private:

@@ -18,13 +18,18 @@ absl::Status ExportNetwork(ClusterClient& client, const std::string& name,
   ASSIGN_OR_RETURN(const digest::WeightsDigest digest,
                    digest::WeightsDigest::Parse(network.weights()));
   ASSIGN_OR_RETURN(const std::unique_ptr<blob::BlobStore> store, client.OpenWeightStore());
-  ASSIGN_OR_RETURN(const tensor::NamedTensors tensors, weights::LoadWeights(digest, *store));
+  ASSIGN_OR_RETURN(tensor::NamedTensors tensors, weights::LoadWeights(digest, store.get()));
 
   RETURN_IF_ERROR(base::CreateDirectories(directory));
   const auto write = [&](const char* file, const std::string& contents) {
     return base::WriteFileDurably(absl::StrCat(directory, "/", file), contents);
   };
-  ASSIGN_OR_RETURN(const std::string safetensors, weights::ToSafetensors(tensors));
+  ASSIGN_OR_RETURN(
+      const std::string safetensors,
+      weights::EncodeSafetensors({.tensors = std::move(tensors),
+                                  .metadata = {{"format", "graft"},
+                                               {"network", network.name()},
+                                               {"fingerprint", network.fingerprint()}}}));
   RETURN_IF_ERROR(write("weights.safetensors", safetensors));
   RETURN_IF_ERROR(write("architecture.json", ToJson(network.architecture())));
   RETURN_IF_ERROR(write("network.json", ToJson(network)));

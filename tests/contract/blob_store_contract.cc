@@ -199,7 +199,9 @@ TEST_P(BlobStoreContract, UploadHasOneWriterAtATime) {
 }
 
 TEST_P(BlobStoreContract, UploadIdCannotNameAPath) {
-  for (const std::string id : {"../evil", "a/b", ".", "a b", std::string(65, 'a').c_str()}) {
+  const std::string too_long(65, 'a');
+  for (const std::string& id : {std::string("../evil"), std::string("a/b"), std::string("."),
+                                std::string("a b"), too_long}) {
     EXPECT_TRUE(absl::IsInvalidArgument(store()->OpenWriter({.upload_id = id}).status())) << id;
   }
 }

@@ -5,29 +5,16 @@
 #include <gtest/gtest.h>
 
 #include <algorithm>
-#include <cstdlib>
-#include <new>
 #include <thread>
 #include <vector>
 
 #include "common/engine/cpu/arena.h"
 #include "common/engine/cpu/cpu_backend.h"
 #include "common/engine/optimizer.h"
+#include "tests/unit/engine/allocation_count.h"
 #include "tests/unit/engine/testing.h"
 
-namespace {
-
-// Calls of operator new outside oneDNN by the current thread.
-thread_local bool in_library = false;
-thread_local std::int64_t allocation_count = 0;
-
-class InLibrary {
- public:
-  InLibrary() { in_library = true; }
-  ~InLibrary() { in_library = false; }
-};
-
-}  // namespace
+using graft::engine::testing::UncountedScope;
 
 // Stand between the backend and the library, which allocates in its executor.
 extern "C" dnnl_status_t dnnl_primitive_execute(const_dnnl_primitive_t primitive,
@@ -35,7 +22,7 @@ extern "C" dnnl_status_t dnnl_primitive_execute(const_dnnl_primitive_t primitive
                                                 const dnnl_exec_arg_t* arguments) {
   static const auto next = reinterpret_cast<decltype(&dnnl_primitive_execute)>(
       dlsym(RTLD_NEXT, "dnnl_primitive_execute"));
-  const InLibrary scope;
+  const UncountedScope scope;
   return next(primitive, stream, count, arguments);
 }
 
@@ -44,19 +31,10 @@ extern "C" dnnl_status_t dnnl_sgemm(char transpose_a, char transpose_b, dnnl_dim
                                     const float* b, dnnl_dim_t stride_b, float beta, float* c,
                                     dnnl_dim_t stride_c) {
   static const auto next = reinterpret_cast<decltype(&dnnl_sgemm)>(dlsym(RTLD_NEXT, "dnnl_sgemm"));
-  const InLibrary scope;
+  const UncountedScope scope;
   return next(transpose_a, transpose_b, m, n, k, alpha, a, stride_a, b, stride_b, beta, c,
               stride_c);
 }
-
-void* operator new(std::size_t size) {
-  if (!in_library) ++allocation_count;
-  void* const memory = std::malloc(size);
-  if (memory == nullptr) throw std::bad_alloc();
-  return memory;
-}
-void operator delete(void* memory) noexcept { std::free(memory); }
-void operator delete(void* memory, std::size_t) noexcept { std::free(memory); }
 
 namespace graft::engine {
 namespace {
@@ -126,13 +104,13 @@ TEST(CpuPlanTest, AStepAllocatesNothing) {
   };
   step(whole);
   step(part);  // makes the convolutions for this count
-  const std::int64_t before = allocation_count;
+  const std::int64_t before = testing::AllocationCount();
   for (int i = 0; i < 5; ++i) {
     step(whole);
     step(part);
     EXPECT_EQ((*plan)->Output(1).size(), 7u * 3);
   }
-  EXPECT_EQ(allocation_count, before);
+  EXPECT_EQ(testing::AllocationCount(), before);
 }
 
 TEST(CpuPlanTest, ManyDifferentCountsKeepWorking) {

@@ -27,8 +27,12 @@ arch::Architecture Network(const tensor::Shape& input, std::vector<arch::LayerDe
 
 arch::Architecture Classifier(const tensor::Shape& input, std::vector<arch::LayerDef> layers,
                               std::int64_t classes) {
-  const arch::Architecture body = Network(input, layers);
-  if (body.node(body.outputs()[0].node).type.shape.rank() == 3) layers.push_back(Layer("flatten"));
+  tensor::Shape last = input;
+  if (!layers.empty()) {
+    const arch::Architecture body = Network(input, layers);
+    last = body.node(body.outputs()[0].node).type.shape;
+  }
+  if (last.rank() == 3) layers.push_back(Layer("flatten"));
   layers.push_back(Layer("linear", {{"units", classes}}));
   return Network(input, std::move(layers));
 }

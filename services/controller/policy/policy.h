@@ -5,9 +5,9 @@
 // validation metrics, never weights, workers or clocks.
 //
 // Life cycle: Start once, when the start network is measured; then, episode by episode, Propose for
-// each child and one Observe with all of the episode's outcomes. Nothing is kept between Propose and
-// Observe but the random generator: an observation carries the sampled actions, from which
-// the policy recomputes their probabilities.
+// each child and one Observe with all of the episode's outcomes. Nothing is kept between Propose
+// and Observe but the random generator: an observation carries the sampled actions, from which the
+// policy recomputes their probabilities.
 #ifndef GRAFT_SERVICES_CONTROLLER_POLICY_POLICY_H_
 #define GRAFT_SERVICES_CONTROLLER_POLICY_POLICY_H_
 

@@ -6,6 +6,7 @@
 #include <memory>
 #include <variant>
 
+#include "absl/status/status.h"
 #include "common/space/search_space.h"
 #include "services/controller/policy/policy.h"
 
@@ -26,15 +27,18 @@ enum class Baseline {
 struct EasOptions {
   int widen_actions = 4;
   int deepen_actions = 5;
-  float learning_rate = 2e-3f;   // Adam
+  float learning_rate = 2e-3f;  // Adam
   float entropy_weight = 1e-5f;
   Baseline baseline = Baseline::kSlowAverage;
-  float max_accuracy = 0.995f;   // clamp before tan(pi/2 accuracy)
+  float max_accuracy = 0.995f;  // clamp before tan(pi/2 accuracy)
 };
 
 using PolicyOptions = std::variant<RandomOptions, EasOptions>;
 
-// `space` must outlive the policy.
+// INVALID_ARGUMENT: a field error with a path in proto names, for example `eas.learning_rate`.
+absl::Status Validate(const PolicyOptions& options);
+
+// `space` must outlive the policy; `options` are valid.
 std::unique_ptr<Policy> MakePolicy(const PolicyOptions& options, const space::SearchSpace* space,
                                    std::uint64_t seed);
 

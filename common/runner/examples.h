@@ -23,6 +23,7 @@ class LoaderSource final : public engine::BatchSource {
   absl::Status StartEpoch(int epoch) override;
   absl::StatusOr<engine::Batch> Next() override;
 
+  std::int64_t batches_per_epoch() const { return loader_.batches_per_epoch(); }
   std::int64_t images_per_epoch() const { return loader_.images_per_epoch(); }
 
  private:

@@ -1,5 +1,6 @@
 #include "common/runner/runner.h"
 
+#include <cmath>
 #include <memory>
 #include <new>
 #include <utility>
@@ -7,6 +8,7 @@
 
 #include "absl/strings/str_cat.h"
 #include "common/base/status_macros.h"
+#include "common/engine/diverged.h"
 #include "common/engine/numerics.h"
 #include "common/engine/parameters.h"
 #include "common/engine/train_loop.h"
@@ -96,8 +98,12 @@ class Training {
                     std::move(parameters));
   }
 
+  // An infinite loss on images that are not trained on is a divergence, too.
   absl::StatusOr<engine::Evaluation> Evaluate() {
-    return engine::Evaluate(*evaluation_plan_, parameters_, evaluation_source_);
+    ASSIGN_OR_RETURN(const engine::Evaluation evaluation,
+                     engine::Evaluate(*evaluation_plan_, parameters_, evaluation_source_));
+    if (!std::isfinite(evaluation.loss)) return engine::DivergedError(steps_, "loss");
+    return evaluation;
   }
 
   // Trains all epochs and fills in `metrics`, `epochs` and the training's speed.
@@ -105,6 +111,7 @@ class Training {
     LoaderSource source = examples_->TrainingSource(spec_->recipe);
     absl::Duration evaluation_time;
     const auto on_epoch = [&](const engine::EpochReport& report) -> absl::Status {
+      steps_ += source.batches_per_epoch();
       const Stopwatch stopwatch;
       ASSIGN_OR_RETURN(const engine::Evaluation evaluation, Evaluate());
       evaluation_time += stopwatch.WallTime();
@@ -149,6 +156,7 @@ class Training {
   std::unique_ptr<engine::Plan> evaluation_plan_;
   LoaderSource evaluation_source_;
   engine::ParameterVector parameters_;
+  std::int64_t steps_ = 0;  // of completed epochs
 };
 
 // From the first numbers to the last. `start` holds the weights to begin with.

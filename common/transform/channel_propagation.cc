@@ -1,5 +1,6 @@
 #include "common/transform/channel_propagation.h"
 
+#include <algorithm>
 #include <deque>
 #include <numeric>
 #include <optional>
@@ -176,7 +177,7 @@ absl::Status Propagator::SetValueMap(NodeIndex value, const ChannelMap& map) {
 
 absl::Status Propagator::SetAxisMap(NodeIndex parameter, int axis, const ChannelMap& map) {
   const Node& node = parent_.node(parameter);
-  if (node.op->channels != ChannelBehaviour::kSource || node.type.batched) {
+  if (!std::ranges::binary_search(parent_.parameters(), parameter)) {
     return absl::InvalidArgumentError(
         absl::StrCat("the weights ", node.id, " are computed, not a parameter"));
   }

@@ -1,0 +1,146 @@
+// The invariant table of EAS (published recipe: no noise unless said; bounds are relative to the
+// largest parent logit), on the demo's start network and on the published plain one.
+#include <gtest/gtest.h>
+
+#include <string>
+#include <vector>
+
+#include "tests/unit/transform/test_network.h"
+
+namespace graft::transform {
+namespace {
+
+using engine::Mode;
+using testing::Deepen;
+using testing::DerivedNetwork;
+using testing::TestNetwork;
+using testing::Widen;
+
+constexpr double kExactBound = 1e-4;
+constexpr double kWidenTrainingBound = 1e-3;
+constexpr double kDeepenTrainingBound = 0.1;
+constexpr double kNoiseBound = 0.1;
+
+struct StartCase {
+  std::string name;
+  arch::Architecture (*make)();
+  int images;
+};
+
+class PreservationTest : public ::testing::TestWithParam<StartCase> {
+ protected:
+  PreservationTest()
+      : calibration_(testing::RandomImages(GetParam().make(), GetParam().images, 1)),
+        probe_(testing::RandomImages(GetParam().make(), GetParam().images, 2)),
+        parent_(testing::Settle(GetParam().make(), calibration_, 3)) {}
+
+  double Error(const std::vector<Edit>& edits, Mode mode = Mode::kInference) {
+    const DerivedNetwork child = testing::Derive(parent_, edits, /*edit_seed=*/11, calibration_);
+    const double error = testing::RelativeDifference(testing::Logits(parent_, probe_, mode),
+                                                     testing::Logits(child.network, probe_, mode));
+    RecordProperty("relative_error", ::testing::PrintToString(error));
+    return error;
+  }
+
+  // Every hidden layer half as wide again.
+  std::vector<Edit> WidenAll(const std::string& split = "uneven", bool noise = false) {
+    std::vector<Edit> edits;
+    for (const char* id : {"conv1", "conv2", "conv3", "conv4", "fc1"}) {
+      const std::int64_t width =
+          parent_.architecture.node(*parent_.architecture.FindNode(id)).type.shape.dim(0);
+      edits.push_back(Widen(id, width * 3 / 2, split, noise));
+    }
+    return edits;
+  }
+
+  tensor::Tensor calibration_;
+  tensor::Tensor probe_;
+  TestNetwork parent_;
+};
+
+TEST_P(PreservationTest, WidenedLayersKeepTheFunction) {
+  EXPECT_LE(Error(WidenAll("uneven")), kExactBound);
+  EXPECT_LE(Error(WidenAll("even")), kExactBound);
+}
+
+TEST_P(PreservationTest, WidenedLayersKeepTheTrainingForwardPass) {
+  EXPECT_LE(Error(WidenAll(), Mode::kTraining), kWidenTrainingBound);
+}
+
+TEST_P(PreservationTest, DeepenedLayersKeepTheFunctionWithEveryKernel) {
+  for (const int kernel : {1, 3, 5}) {
+    EXPECT_LE(Error({Deepen("conv1", kernel)}), kExactBound) << kernel;
+    EXPECT_LE(Error({Deepen("conv3", kernel)}), kExactBound) << kernel;
+  }
+  EXPECT_LE(Error({Deepen("fc1", 0)}), kExactBound);
+}
+
+TEST_P(PreservationTest, DeepenedLayersStayCloseInTheTrainingForwardPass) {
+  const double error = Error({Deepen("conv2", 3)}, Mode::kTraining);
+  EXPECT_LE(error, kDeepenTrainingBound);
+  // It is an identity in inference alone: the batch's statistics are not those of the calibration.
+  EXPECT_GT(error, kExactBound);
+}
+
+TEST_P(PreservationTest, FourWideningAndFiveDeepeningStepsKeepTheFunction) {
+  std::vector<Edit> edits = WidenAll();
+  edits.pop_back();
+  for (const char* id : {"conv1", "conv2", "conv2_deeper1", "conv4"}) {
+    edits.push_back(Deepen(id, 3));
+  }
+  edits.push_back(Deepen("fc1", 0));
+  ASSERT_EQ(edits.size(), 9U);
+  EXPECT_LE(Error(edits), kExactBound);
+}
+
+TEST_P(PreservationTest, PublishedNoiseStaysWithinTheLossyBound) {
+  std::vector<Edit> edits = WidenAll("even", /*noise=*/true);
+  edits.push_back(Deepen("conv2", 3, /*noise=*/true));
+  edits.push_back(Deepen("fc1", 0, /*noise=*/true));
+  const double error = Error(edits);
+  EXPECT_LE(error, kNoiseBound);
+  EXPECT_GT(error, kExactBound);
+}
+
+// Mutation: a widening whose consumer is not divided among the copies must be caught by the bound.
+TEST_P(PreservationTest, MissingDivisorIsCaught) {
+  auto mutant = Apply(parent_.architecture, WidenAll()[1], EditSeed(11, 0));
+  ASSERT_TRUE(mutant.ok()) << mutant.status();
+  int dropped = 0;
+  for (ParameterRule& rule : mutant->rules) {
+    for (AxisMap& axis : std::get<FromParent>(rule).axes) {
+      dropped += axis.share.empty() ? 0 : 1;
+      axis.share.clear();
+    }
+  }
+  EXPECT_EQ(dropped, 1);
+  const TestNetwork child = testing::Inherit(parent_, *mutant, 0, calibration_);
+  EXPECT_GT(
+      testing::RelativeDifference(testing::Logits(parent_, probe_), testing::Logits(child, probe_)),
+      1000 * kExactBound);
+}
+
+// Mutation: batch norm as a library initialises it is nearly an identity in inference, but the
+// first step of training normalises and rectifies what the parent learned.
+TEST_P(PreservationTest, CalibrationIsWhatKeepsTrainingClose) {
+  auto mutant = Apply(parent_.architecture, Deepen("conv2", 3), EditSeed(11, 0));
+  ASSERT_TRUE(mutant.ok()) << mutant.status();
+  for (ParameterRule& rule : mutant->rules) {
+    const auto* statistic = std::get_if<Statistic>(&rule);
+    if (statistic == nullptr) continue;
+    const bool zero = statistic->kind == Statistic::Kind::kMean;
+    rule = Constant{zero ? 0.0F : 1.0F};
+  }
+  const TestNetwork child = testing::Inherit(parent_, *mutant, 0, calibration_);
+  EXPECT_GT(testing::RelativeDifference(testing::Logits(parent_, probe_, Mode::kTraining),
+                                        testing::Logits(child, probe_, Mode::kTraining)),
+            kDeepenTrainingBound);
+}
+
+INSTANTIATE_TEST_SUITE_P(StartNetworks, PreservationTest,
+                         ::testing::Values(StartCase{"Demo", testing::DemoStart, 32},
+                                           StartCase{"Eas", testing::EasStart, 8}),
+                         [](const auto& info) { return info.param.name; });
+
+}  // namespace
+}  // namespace graft::transform

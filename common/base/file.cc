@@ -93,8 +93,11 @@ absl::Status CreateDirectories(const std::string& path) {
 
 absl::StatusOr<TempDir> TempDir::Create(std::string_view prefix) {
   const char* const base = getenv("TMPDIR");
-  std::string path =
-      absl::StrCat(base != nullptr && *base != '\0' ? base : "/tmp", "/", ToAbsl(prefix), "XXXXXX");
+  return CreateIn(base != nullptr && *base != '\0' ? base : "/tmp", prefix);
+}
+
+absl::StatusOr<TempDir> TempDir::CreateIn(const std::string& parent, std::string_view prefix) {
+  std::string path = absl::StrCat(parent, "/", ToAbsl(prefix), "XXXXXX");
   if (mkdtemp(path.data()) == nullptr) {
     return PosixError(errno, absl::StrCat("create the folder ", path));
   }

@@ -34,6 +34,8 @@ class TempDir {
  public:
   // The folder's name begins with `prefix`.
   static absl::StatusOr<TempDir> Create(std::string_view prefix = "graft-");
+  // The same in a folder that exists.
+  static absl::StatusOr<TempDir> CreateIn(const std::string& parent, std::string_view prefix);
 
   TempDir(TempDir&& other) noexcept;
   TempDir& operator=(TempDir&& other) noexcept;

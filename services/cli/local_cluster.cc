@@ -1,24 +1,16 @@
 #include "services/cli/local_cluster.h"
 
-#include <arpa/inet.h>
-#include <netinet/in.h>
-#include <sys/socket.h>
-#include <unistd.h>
-
 #include <algorithm>
-#include <csignal>
-#include <cstdlib>
 #include <filesystem>
 #include <map>
 #include <sstream>
 #include <utility>
 
-#include "absl/strings/numbers.h"
 #include "absl/strings/str_cat.h"
 #include "absl/time/clock.h"
-#include "common/base/fd.h"
 #include "common/base/status_macros.h"
 #include "common/config/yaml_writer.h"
+#include "common/rpc/address.h"
 #include "proto/graft/v1/config.pb.h"
 #include "services/cli/session.h"
 
@@ -62,32 +54,14 @@ absl::Status NotUp(const std::string& name, const std::string& reason,
                                              ":\n", LastLines(log_path)));
 }
 
-// UNAVAILABLE if something listens on the address already. Addresses other than numeric IPv4 ones
-// are left to the server's own check.
-absl::Status CheckFree(const std::string& address) {
-  const size_t colon = address.rfind(':');
-  sockaddr_in socket_address = {};
-  int port = 0;
-  if (colon == std::string::npos || !absl::SimpleAtoi(address.substr(colon + 1), &port) ||
-      port < 0 || port > 65535) {
-    return absl::InvalidArgumentError(
-        absl::StrCat("--listen ", address, ": expected HOST:PORT, for example 127.0.0.1:7070"));
-  }
-  socket_address.sin_family = AF_INET;
-  socket_address.sin_port = htons(static_cast<uint16_t>(port));
-  if (inet_pton(AF_INET, address.substr(0, colon).c_str(), &socket_address.sin_addr) != 1) {
-    return absl::OkStatus();
-  }
-  const base::UniqueFd fd(socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0));
-  const int reuse = 1;
-  setsockopt(fd.get(), SOL_SOCKET, SO_REUSEADDR, &reuse, sizeof(reuse));
-  if (bind(fd.get(), reinterpret_cast<const sockaddr*>(&socket_address), sizeof(socket_address)) ==
-          0 &&
-      listen(fd.get(), 1) == 0) {
-    return absl::OkStatus();
-  }
-  return absl::UnavailableError(absl::StrCat(
-      address, " is in use; choose another address with --listen (port 0 picks a free one)"));
+// UNAVAILABLE, with what to do, if something listens there already.
+absl::Status CheckFree(const std::string& text) {
+  ASSIGN_OR_RETURN(const rpc::Address address, rpc::ParseAddress(text));
+  const absl::Status probed = rpc::ProbeListen(address);
+  if (!absl::IsUnavailable(probed)) return probed;
+  return absl::UnavailableError(
+      absl::StrCat(text, " is in use (", probed.message(),
+                   "); choose another address with --listen (port 0 picks a free one)"));
 }
 
 }  // namespace

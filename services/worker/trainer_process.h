@@ -1,0 +1,61 @@
+// TrainerProcess: one running graft-trainer and the socket to it.
+#ifndef GRAFT_SERVICES_WORKER_TRAINER_PROCESS_H_
+#define GRAFT_SERVICES_WORKER_TRAINER_PROCESS_H_
+
+#include <sys/types.h>
+
+#include <cstdint>
+#include <memory>
+#include <string>
+
+#include "absl/status/status.h"
+#include "absl/status/statusor.h"
+#include "common/base/fd.h"
+#include "common/base/mutex.h"
+
+namespace graft::v1 {
+class TrainerEvent;
+class TrainerRequest;
+}  // namespace graft::v1
+
+namespace graft::worker {
+
+struct TrainerOptions {
+  std::string program;  // path of graft-trainer
+  std::string backend;  // "cpu" or "reference"
+  std::int64_t slots = 1;
+  std::int64_t threads_per_trial = 1;
+};
+
+// Owns the process: it is killed and reaped when this is destroyed. It gets its end of a socket
+// pair as a file descriptor and the environment of this process, with a passive OpenMP wait policy
+// (spinning threads of several slots would take each other's cores). Send may be called from any
+// thread, Receive from one.
+class TrainerProcess {
+ public:
+  static absl::StatusOr<std::unique_ptr<TrainerProcess>> Start(const TrainerOptions& options);
+  ~TrainerProcess();
+
+  absl::Status Send(const v1::TrainerRequest& request);
+
+  // False once the trainer has gone.
+  absl::StatusOr<bool> Receive(v1::TrainerEvent* event);
+
+  // Closes the socket, on which the trainer exits by itself, waits for that and reaps it; kills it
+  // if it takes longer than a few seconds. Returns "exited with status 0", "killed by signal 9".
+  std::string Close();
+
+  pid_t pid() const { return pid_; }
+
+ private:
+  TrainerProcess(pid_t pid, base::UniqueFd socket) : pid_(pid), socket_(std::move(socket)) {}
+
+  const pid_t pid_;
+  const base::UniqueFd socket_;
+  base::Mutex send_mutex_;
+  std::string end_;  // how it ended, once reaped
+};
+
+}  // namespace graft::worker
+
+#endif  // GRAFT_SERVICES_WORKER_TRAINER_PROCESS_H_

@@ -1,0 +1,120 @@
+// Worker: leases trials, runs them in its trainer and reports them.
+#ifndef GRAFT_SERVICES_WORKER_WORKER_H_
+#define GRAFT_SERVICES_WORKER_WORKER_H_
+
+#include <atomic>
+#include <cstdint>
+#include <list>
+#include <map>
+#include <memory>
+#include <shared_mutex>
+#include <string>
+#include <thread>
+
+#include "absl/status/status.h"
+#include "absl/status/statusor.h"
+#include "common/base/mutex.h"
+#include "common/blob/caching_blob_store.h"
+#include "common/blob/disk_blob_store.h"
+#include "common/metrics/registry.h"
+#include "common/rpc/remote_blob_store.h"
+#include "common/rpc/retry.h"
+#include "proto/graft/v1/config.pb.h"
+#include "services/worker/controller_client.h"
+#include "services/worker/trainer_supervisor.h"
+#include "services/worker/trial_files.h"
+#include "services/worker/worker_metrics.h"
+
+namespace graft::worker {
+
+// `config` with defaults filled in: name, slots, trainer, backend, cache.
+absl::StatusOr<v1::WorkerConfig> WithDefaults(v1::WorkerConfig config);
+
+// Keeps no state that matters: whatever it loses is leased again. One thread leases, one sends
+// heartbeats, and each trial has one. Thread-safe.
+class Worker {
+ public:
+  // `config` as of WithDefaults. Waits until the trainer is ready and the controller answers, or
+  // until `sleeper` gives up. `metrics` must outlive the worker.
+  static absl::StatusOr<std::unique_ptr<Worker>> Start(const v1::WorkerConfig& config,
+                                                       rpc::InterruptibleSleeper* sleeper,
+                                                       metrics::Registry* metrics);
+  // Stops.
+  ~Worker();
+
+  // Leases nothing more, hands running trials back and returns when all are reported.
+  void Stop();
+
+  TrainerSupervisor& trainer() { return *trainer_; }
+
+ private:
+  // What is to become of a running trial.
+  enum class Wish {
+    kRun,
+    kDrop,      // the lease is gone: stop and say nothing
+    kHandBack,  // stop and report PREEMPTED
+  };
+  struct ActiveTrial {
+    v1::Lease lease;
+    v1::TrialProgress progress;  // of the newest epoch
+    Wish wish = Wish::kRun;
+    bool done = false;
+    std::thread thread;
+  };
+
+  Worker(const v1::WorkerConfig& config, rpc::InterruptibleSleeper* sleeper,
+         metrics::Registry* metrics);
+  absl::Status OpenStores(const v1::WorkerConfig& config);
+
+  void LeaseLoop();
+  // Waits for a free slot; 0 when stopping.
+  std::int64_t AwaitFreeSlots();
+  void Begin(const v1::Lease& lease);
+  // Joins the threads of trials that are done.
+  void Reap() ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_);
+
+  void HeartbeatLoop();
+  v1::HeartbeatRequest NewHeartbeat();
+  void Obey(const v1::HeartbeatResponse& response);
+  void Interrupt(ActiveTrial& trial, Wish wish) ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_);
+
+  void RunTrial(ActiveTrial& trial);
+  // The trial from inputs to uploaded weights.
+  v1::TrialEnded Execute(ActiveTrial& trial);
+  absl::StatusOr<v1::StartTrial> Prepare(const v1::Lease& lease, TrialFiles& files,
+                                         std::int64_t* bytes);
+  v1::TrialEnded Train(ActiveTrial& trial, const v1::StartTrial& start);
+  absl::Status Upload(const v1::TrialResult& result, TrialFiles& files, std::int64_t* bytes);
+  void Report(const v1::Lease& lease, const v1::TrialEnded& end);
+  Wish WishOf(const ActiveTrial& trial);
+
+  const v1::WorkerConfig config_;
+  v1::WorkerInfo info_;
+  rpc::InterruptibleSleeper* const sleeper_;
+  WorkerMetrics metrics_;
+
+  std::unique_ptr<ControllerClient> controller_;
+  std::unique_ptr<rpc::RemoteBlobStore> remote_;
+  std::unique_ptr<blob::DiskBlobStore> local_;
+  std::unique_ptr<blob::CachingBlobStore> cache_;
+  std::unique_ptr<DatasetFiles> datasets_;
+  std::unique_ptr<TrainerSupervisor> trainer_;
+
+  // Held exclusively by a trial that was present at two crashes: it runs alone, so that it takes
+  // no other down with it. Shared by all others. (std::shared_mutex: base::Mutex has no shared
+  // mode.)
+  std::shared_mutex company_;
+
+  base::Mutex mutex_;
+  base::CondVar changed_;
+  std::list<ActiveTrial> active_ ABSL_GUARDED_BY(mutex_);
+  std::map<std::string, int> crashes_ ABSL_GUARDED_BY(mutex_);  // by trial; only those that had one
+  bool stopping_ ABSL_GUARDED_BY(mutex_) = false;
+
+  std::thread lease_thread_;
+  std::thread heartbeat_thread_;
+};
+
+}  // namespace graft::worker
+
+#endif  // GRAFT_SERVICES_WORKER_WORKER_H_

@@ -115,6 +115,10 @@ TEST_F(EasPolicyTest, BaselineFollowsItsOption) {
   EXPECT_DOUBLE_EQ(published.Diagnostics().at("baseline"),
                    0.95 * Reward(0.7, options.max_accuracy));
   EXPECT_DOUBLE_EQ(slow.Diagnostics().at("mean_reward"), Reward(0.7, options.max_accuracy));
+
+  ASSERT_TRUE(slow.Observe(std::vector<Observation>{child}).ok());
+  EXPECT_DOUBLE_EQ(slow.Diagnostics().at("baseline"), 0.95 * Reward(0.5, options.max_accuracy) +
+                                                          0.05 * Reward(0.7, options.max_accuracy));
 }
 
 // The same on every processor, compiler and level of optimisation. If a change makes this fail,

@@ -58,6 +58,8 @@ class Reader {
     return static_cast<std::int64_t>(value);
   }
 
+  std::uint64_t position() const { return position_; }
+
   absl::Status ExpectEnd() const {
     if (position_ == bytes_.size()) return absl::OkStatus();
     return absl::InvalidArgumentError(
@@ -99,6 +101,30 @@ absl::StatusOr<ImageSet> ReadImages(Reader& reader, std::int64_t count, std::int
   return images;
 }
 
+absl::StatusOr<DatasetHeader> ReadHeader(Reader& reader) {
+  RETURN_IF_ERROR(ReadMagicAndVersion(reader));
+  ASSIGN_OR_RETURN(const std::int64_t channels, reader.Count(4, Dataset::kMaxChannels, "channels"));
+  ASSIGN_OR_RETURN(const std::int64_t height, reader.Count(4, Dataset::kMaxExtent, "rows"));
+  ASSIGN_OR_RETURN(const std::int64_t width, reader.Count(4, Dataset::kMaxExtent, "columns"));
+  ASSIGN_OR_RETURN(const std::int64_t classes, reader.Count(4, Dataset::kMaxClasses, "classes"));
+  DatasetHeader header;
+  header.image_shape = {channels, height, width};
+  ASSIGN_OR_RETURN(header.train_images, reader.Count(8, Dataset::kMaxImages, "training images"));
+  ASSIGN_OR_RETURN(header.test_images, reader.Count(8, Dataset::kMaxImages, "test images"));
+  for (std::int64_t i = 0; i < classes; ++i) {
+    ASSIGN_OR_RETURN(const std::int64_t length,
+                     reader.Count(4, static_cast<std::int64_t>(Dataset::kMaxClassNameBytes),
+                                  absl::StrCat("bytes in the name of class ", i)));
+    ASSIGN_OR_RETURN(const std::string_view name,
+                     reader.Take(static_cast<std::uint64_t>(length), "class name"));
+    header.class_names.emplace_back(name);
+  }
+  const auto images = static_cast<std::uint64_t>(header.train_images + header.test_images);
+  const auto image_size = static_cast<std::uint64_t>(header.image_shape.ElementCount());
+  header.size_bytes = reader.position() + images * (image_size + 1);  // a label is one byte
+  return header;
+}
+
 }  // namespace
 
 std::string EncodeDataset(const Dataset& dataset) {
@@ -124,31 +150,20 @@ std::string EncodeDataset(const Dataset& dataset) {
   return out;
 }
 
+absl::StatusOr<DatasetHeader> DecodeDatasetHeader(std::string_view bytes) {
+  Reader reader(bytes);
+  return ReadHeader(reader);
+}
+
 absl::StatusOr<Dataset> DecodeDataset(std::string_view bytes) {
   Reader reader(bytes);
-  RETURN_IF_ERROR(ReadMagicAndVersion(reader));
-  ASSIGN_OR_RETURN(const std::int64_t channels, reader.Count(4, Dataset::kMaxChannels, "channels"));
-  ASSIGN_OR_RETURN(const std::int64_t height, reader.Count(4, Dataset::kMaxExtent, "rows"));
-  ASSIGN_OR_RETURN(const std::int64_t width, reader.Count(4, Dataset::kMaxExtent, "columns"));
-  ASSIGN_OR_RETURN(const std::int64_t classes, reader.Count(4, Dataset::kMaxClasses, "classes"));
-  ASSIGN_OR_RETURN(const std::int64_t train_count,
-                   reader.Count(8, Dataset::kMaxImages, "training images"));
-  ASSIGN_OR_RETURN(const std::int64_t test_count,
-                   reader.Count(8, Dataset::kMaxImages, "test images"));
-
+  ASSIGN_OR_RETURN(DatasetHeader header, ReadHeader(reader));
   DatasetParts parts;
-  parts.image_shape = {channels, height, width};
-  for (std::int64_t i = 0; i < classes; ++i) {
-    ASSIGN_OR_RETURN(const std::int64_t length,
-                     reader.Count(4, static_cast<std::int64_t>(Dataset::kMaxClassNameBytes),
-                                  absl::StrCat("bytes in the name of class ", i)));
-    ASSIGN_OR_RETURN(const std::string_view name,
-                     reader.Take(static_cast<std::uint64_t>(length), "class name"));
-    parts.class_names.emplace_back(name);
-  }
+  parts.image_shape = header.image_shape;
+  parts.class_names = std::move(header.class_names);
   const std::int64_t image_size = parts.image_shape.ElementCount();
-  ASSIGN_OR_RETURN(parts.train, ReadImages(reader, train_count, image_size, "training"));
-  ASSIGN_OR_RETURN(parts.test, ReadImages(reader, test_count, image_size, "test"));
+  ASSIGN_OR_RETURN(parts.train, ReadImages(reader, header.train_images, image_size, "training"));
+  ASSIGN_OR_RETURN(parts.test, ReadImages(reader, header.test_images, image_size, "test"));
   RETURN_IF_ERROR(reader.ExpectEnd());
   return Dataset::Create(std::move(parts));
 }

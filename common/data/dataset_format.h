@@ -21,15 +21,36 @@
 #ifndef GRAFT_COMMON_DATA_DATASET_FORMAT_H_
 #define GRAFT_COMMON_DATA_DATASET_FORMAT_H_
 
+#include <cstddef>
+#include <cstdint>
 #include <string>
 #include <string_view>
+#include <vector>
 
 #include "absl/status/statusor.h"
 #include "common/data/dataset.h"
+#include "common/tensor/shape.h"
 
 namespace graft::data {
 
 std::string EncodeDataset(const Dataset& dataset);
+
+// What the bytes before the images say.
+struct DatasetHeader {
+  tensor::Shape image_shape;  // [C, H, W]
+  std::vector<std::string> class_names;
+  std::int64_t train_images = 0;
+  std::int64_t test_images = 0;
+  std::uint64_t size_bytes = 0;  // of the whole data set
+};
+
+// No header is longer.
+inline constexpr std::size_t kMaxDatasetHeaderBytes =
+    44 + Dataset::kMaxClasses * (4 + Dataset::kMaxClassNameBytes);
+
+// The header of a data set that begins with `bytes`: its first kMaxDatasetHeaderBytes, or all of it
+// if it is shorter. INVALID_ARGUMENT as of DecodeDataset; class names are not checked.
+absl::StatusOr<DatasetHeader> DecodeDatasetHeader(std::string_view bytes);
 
 // The inverse. INVALID_ARGUMENT says what was wrong and what was expected; nothing is allocated
 // that the bytes at hand do not hold.

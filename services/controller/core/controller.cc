@@ -8,6 +8,7 @@
 #include "common/base/logging.h"
 #include "common/base/status_macros.h"
 #include "services/controller/core/controller_transaction.h"
+#include "services/controller/core/event_logging.h"
 #include "services/controller/core/search_driver.h"
 
 namespace graft::controller {
@@ -69,7 +70,10 @@ absl::Status Controller::Commit(std::vector<Event> events) {
     records.push_back({.sequence = ++sequence, .time = now, .event = std::move(event)});
   }
   RETURN_IF_ERROR(base::Annotate(log_->Append(records), "event log"));
-  for (const Record& record : records) GRAFT_CHECK_OK(ApplyRecord(record));
+  for (const Record& record : records) {
+    GRAFT_CHECK_OK(ApplyRecord(record));
+    LogEvent(record.event);
+  }
   return absl::OkStatus();
 }
 
@@ -123,7 +127,6 @@ bool Controller::AdvanceOnce(SearchId id) {
         return Session(search);
       });
   if (!step.ok()) {
-    base::LogWarning("search failed", {{"search", ToString(id)}, {"error", step.status()}});
     step = std::vector<Event>{
         SearchFailed{.search = id, .error = std::string(step.status().message())}};
   }

@@ -108,9 +108,10 @@ class ServiceTest : public testing::Test {
     return search;
   }
 
-  static v1::LeaseTrialsRequest LeaseRequest(absl::Duration wait = absl::ZeroDuration()) {
+  static v1::LeaseTrialsRequest LeaseRequest(absl::Duration wait = absl::ZeroDuration(),
+                                             const std::string& worker = "w") {
     v1::LeaseTrialsRequest request;
-    request.mutable_worker()->set_name("w");
+    request.mutable_worker()->set_name(worker);
     request.mutable_worker()->set_slots(4);
     request.mutable_worker()->set_numerics_class(kFakeClass);
     request.set_slots(4);
@@ -118,10 +119,11 @@ class ServiceTest : public testing::Test {
     return request;
   }
 
-  absl::StatusOr<v1::LeaseTrialsResponse> Lease(absl::Duration wait = absl::ZeroDuration()) {
+  absl::StatusOr<v1::LeaseTrialsResponse> Lease(absl::Duration wait = absl::ZeroDuration(),
+                                                const std::string& worker = "w") {
     v1::LeaseTrialsResponse response;
     const auto status =
-        Call(*trials_, &v1::TrialService::Stub::LeaseTrials, LeaseRequest(wait), &response);
+        Call(*trials_, &v1::TrialService::Stub::LeaseTrials, LeaseRequest(wait, worker), &response);
     if (!status.ok()) return status;
     return response;
   }
@@ -134,6 +136,16 @@ class ServiceTest : public testing::Test {
     *request.mutable_result() = wire::ToProto(FakeResult(*wire::FromProto(lease.spec())));
     v1::ReportTrialResponse response;
     return Call(*trials_, &v1::TrialService::Stub::ReportTrial, request, &response);
+  }
+
+  // Returns once the controller has heard from so many workers.
+  void AwaitWorkers(int count) {
+    v1::ListWorkersResponse response;
+    while (response.workers_size() < count) {
+      ASSERT_TRUE(Call(*searches_, &v1::SearchService::Stub::ListWorkers, v1::ListWorkersRequest(),
+                       &response)
+                      .ok());
+    }
   }
 
   void WorkUntilIdle() {
@@ -293,9 +305,12 @@ TEST_F(ServiceTest, DrainEndsWaitingLeasesAndWatches) {
   v1::WatchSearchResponse update;
   ASSERT_TRUE(watch->Read(&update));
   ASSERT_TRUE(Lease().ok());  // takes the start trial: another lease has to wait
-  auto waiting = std::async(std::launch::async, [this] { return Lease(absl::Seconds(60)); });
+  auto waiting =
+      std::async(std::launch::async, [this] { return Lease(absl::Seconds(60), "waiter"); });
+  AwaitWorkers(2);
   server_->Drain();
-  EXPECT_TRUE(absl::IsUnavailable(waiting.get().status()));
+  const absl::Status waited = waiting.get().status();
+  EXPECT_TRUE(absl::IsUnavailable(waited)) << waited;
   while (watch->Read(&update)) {
   }
   EXPECT_EQ(watch->Finish().error_code(), grpc::StatusCode::UNAVAILABLE);

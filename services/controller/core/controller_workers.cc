@@ -98,8 +98,11 @@ absl::StatusOr<std::vector<LeaseView>> Controller::LeaseTrials(const LeaseReques
     return !IsCurrent(attempt, request.worker.name);
   });
   worker.attempts.insert(worker.attempts.end(), granted.begin(), granted.end());
-  worker.lease_request = request.request_id;
-  worker.granted = granted;
+  // An empty answer is not remembered: a waiting call asks again with the same id.
+  if (!granted.empty()) {
+    worker.lease_request = request.request_id;
+    worker.granted = granted;
+  }
   return LeaseViews(granted);
 }
 

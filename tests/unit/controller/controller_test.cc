@@ -369,6 +369,17 @@ TEST_F(ControllerTest, SameLeaseRequestReturnsTheSameLeases) {
   EXPECT_EQ(again->at(0).attempt, first->at(0).attempt);
 }
 
+TEST_F(ControllerTest, EmptyAnswerIsNotRememberedForItsRequestId) {
+  const LeaseRequest request{.worker = worker_->info(), .slots = 1, .request_id = "r1"};
+  const auto nothing_yet = controller_->LeaseTrials(request);
+  ASSERT_TRUE(nothing_yet.ok());
+  EXPECT_THAT(*nothing_yet, SizeIs(0));
+  Create();
+  const auto later = controller_->LeaseTrials(request);
+  ASSERT_TRUE(later.ok());
+  EXPECT_THAT(*later, SizeIs(1));
+}
+
 TEST_F(ControllerTest, BadLeaseRequestsNameTheField) {
   const auto field_of = [this](const LeaseRequest& request) {
     return base::FieldViolations(controller_->LeaseTrials(request).status()).at(0).field;

@@ -115,6 +115,9 @@ class ServiceTest : public testing::Test {
     request.mutable_worker()->set_slots(4);
     request.mutable_worker()->set_numerics_class(kFakeClass);
     request.set_slots(4);
+    // As real workers do: each question has an id, and a waiting call keeps its own.
+    static int next_id = 0;
+    request.set_request_id(absl::StrCat("request-", next_id++));
     request.mutable_wait()->set_seconds(absl::ToInt64Seconds(wait));
     return request;
   }

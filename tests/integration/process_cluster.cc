@@ -90,7 +90,8 @@ absl::StatusOr<std::unique_ptr<ProcessCluster>> ProcessCluster::Start(
   ASSIGN_OR_RETURN(base::TempDir folder, base::TempDir::Create("graft-cluster-"));
   std::unique_ptr<ProcessCluster> cluster(new ProcessCluster(options, std::move(folder)));
   if (options.tokens) {
-    RETURN_IF_ERROR(base::WriteFileDurably(cluster->user_token_file(), "user-secret-1-0123456789\n", 0600));
+    RETURN_IF_ERROR(
+        base::WriteFileDurably(cluster->user_token_file(), "user-secret-1-0123456789\n", 0600));
     RETURN_IF_ERROR(
         base::WriteFileDurably(cluster->worker_token_file(), "worker-secret-2-0123456789\n", 0600));
   }

@@ -9,6 +9,7 @@
 #include <thread>
 #include <vector>
 
+#include "absl/strings/str_cat.h"
 #include "common/base/fake_clock.h"
 #include "common/base/field_error.h"
 #include "common/blob/blob_io.h"

@@ -120,8 +120,7 @@ TEST_F(TrainLoopTest, DivergenceNamesStepAndTensor) {
 TEST_F(TrainLoopTest, ANaNShowsInTheFirstParameterThatItReaches) {
   examples_.images[8 * 36] = std::numeric_limits<float>::quiet_NaN();  // in the second step
   const absl::Status status = Train(*plan_, parameters_, source_, options_).status();
-  const std::string mean =
-      architecture_.TensorName(*architecture_.FindNode("batch_norm_1.mean"));
+  const std::string mean = architecture_.TensorName(*architecture_.FindNode("batch_norm_1.mean"));
   EXPECT_EQ(status, DivergedError(1, mean)) << status;
 }
 

@@ -27,8 +27,7 @@ using Attributes = std::map<std::string, AttributeValue, std::less<>>;
 enum class AttributeType { kBool, kInt, kDouble, kString, kInts };
 
 // Bounds on attribute values of any type, checked before they are looked at. Integers of at most
-// kMaxInteger = 2^53 - 1 in magnitude are doubles too, so that they survive JSON and protobuf's
-// Struct.
+// kMaxInteger = 2^53 - 1 in magnitude are doubles too: they survive JSON and protobuf's Struct.
 inline constexpr double kMaxInteger = 9007199254740991.0;
 inline constexpr std::size_t kMaxStringLength = 128;
 inline constexpr std::size_t kMaxListLength = 4096;

@@ -30,22 +30,26 @@ graft=$PWD/build/release/bin/graft
 mkdir -p "$dir"
 log=$dir/local.log
 
-cluster='' # process of the cluster that this script started
-stop_cluster() {
+cluster='' watcher='' # processes that this script started
+finish() {
   trap '' INT TERM
-  [[ -z $cluster ]] && return
+  if [[ -n $watcher ]]; then
+    kill -TERM "$watcher" 2>/dev/null || true
+    wait "$watcher" 2>/dev/null || true
+  fi
+  [[ -n $cluster ]] || return 0
   kill -TERM "$cluster" 2>/dev/null || true
   wait "$cluster" 2>/dev/null || true
-  echo "The cluster has stopped. Run this again to go on; its state is in $dir." >&2
+  echo "The cluster has stopped; its state is in $dir. Run this again to go on from there." >&2
 }
-trap stop_cluster EXIT
+trap finish EXIT
 trap 'exit 130' INT
 trap 'exit 143' TERM
 
 port_in_use() { (exec 3<>"/dev/tcp/${1%:*}/${1##*:}") 2>/dev/null; }
 
-# A cluster that runs in the folder already is used as it is.
-if [[ -r $dir/endpoint ]] && "$graft" --server "$(<"$dir/endpoint")" workers >/dev/null 2>&1; then
+# A cluster that runs in the folder already holds its lock; it is used as it is.
+if [[ -e $dir/run/lock ]] && ! flock --nonblock "$dir/run/lock" true; then
   echo "Using the cluster that runs in $dir at $(<"$dir/endpoint")" >&2
 else
   if [[ -z $listen ]]; then
@@ -56,9 +60,9 @@ else
     fi
   fi
   echo "Starting controller, weight store and worker in $dir" >&2
-  rm -f "$dir/endpoint"
+  : >"$log"
   # In a session of its own: Ctrl-C reaches this script, which then stops the cluster in order.
-  setsid "$graft" local --dir "$dir" --listen "$listen" >"$log" 2>&1 &
+  setsid "$graft" local --dir "$dir" --listen "$listen" >>"$log" 2>&1 &
   cluster=$!
   until grep -q '^ready' "$log"; do
     if ! kill -0 "$cluster" 2>/dev/null; then
@@ -78,7 +82,11 @@ status=0
 "$graft" --server "$server" submit "$search" --request-id "$request" --wait &
 watcher=$!
 wait "$watcher" || status=$?
-((status == 0)) || exit "$status"
+watcher=''
+if ((status != 0)); then
+  echo "The search did not succeed; --new submits it anew." >&2
+  exit "$status"
+fi
 
 name=$("$graft" --server "$server" --output json submit "$search" --request-id "$request" \
   | sed -n 's/^ "name": "\(.*\)",$/\1/p' | head -n 1)

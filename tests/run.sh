@@ -38,7 +38,7 @@ deploy/scripts/build.sh "$preset"
 
 results=build/$preset/results
 rm -rf "$results" && mkdir -p "$results"
-export GTEST_OUTPUT="json:$PWD/$results/"
+export GTEST_OUTPUT="xml:$PWD/$results/"
 status=0
 ctest --test-dir "build/$preset" --output-on-failure --parallel "$(nproc)" \
   --output-log "$results/ctest.log" "${select[@]}" || status=$?

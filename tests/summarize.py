@@ -1,4 +1,4 @@
-"""Adds up GoogleTest's JSON reports: the counts of tests/run.sh come from here.
+"""Adds up GoogleTest's XML reports: the counts of tests/run.sh come from here.
 
 usage: summarize.py RESULTS_FOLDER CTEST_STATUS
 
@@ -6,42 +6,40 @@ Prints each skipped test with its reason, then `N passed, N failed[, N skipped]`
 program that ctest calls failed without a failed test in its report (a crash, a time-out) counts as
 one failure. Exits 1 on any failure, and when no test ran.
 """
-import json
 import pathlib
 import re
 import sys
+import xml.etree.ElementTree as ElementTree
+
+OUTCOME = re.compile(
+    r"Test +#\d+: (\S+) [. ]*(?:Subprocess aborted|Child aborted)?\**"
+    r"(Passed|Failed|Timeout|Exception|Not Run|Skipped)")
 
 
 def main():
     folder, ctest_status = pathlib.Path(sys.argv[1]), int(sys.argv[2])
     passed = failed = 0
-    skipped, failed_programs = [], set()
-    for report in sorted(folder.glob("*.json")):
-        for suite in json.loads(report.read_text())["testsuites"]:
-            for test in suite["testsuite"]:
-                name = f"{suite['name']}.{test['name']}"
-                if test["status"] == "NOTRUN":
-                    continue
-                if test.get("failures"):
-                    failed += 1
-                    failed_programs.add(report.stem)
-                elif test["result"] == "SKIPPED":
-                    reasons = [s.get("message", "") for s in test.get("skipped", [])]
-                    skipped.append((name, " ".join(reasons).strip().replace("\n", " ")))
-                else:
-                    passed += 1
+    skipped, reported, failed_programs = [], set(), set()
+    for report in sorted(folder.glob("*.xml")):
+        reported.add(report.stem)
+        for test in ElementTree.parse(report).iter("testcase"):
+            if test.get("status") == "notrun":
+                continue
+            if test.find("failure") is not None:
+                failed += 1
+                failed_programs.add(report.stem)
+            elif test.get("result") == "skipped":
+                reason = test.find("skipped").get("message", "").strip().splitlines()
+                skipped.append((f"{test.get('classname')}.{test.get('name')}", " ".join(reason)))
+            else:
+                passed += 1
     log = (folder / "ctest.log").read_text(errors="replace")
-    # Scripts are ctest entries without a report; their status is ctest's.
-    for name, outcome in re.findall(r"Test +#\d+: (\S+) \.*\**\s*(Passed|Failed|Timeout|Exception\S*|Not Run|Skipped)",
-                                    log):
-        reported = (folder / f"{name}.json").exists()
-        if outcome == "Passed" and not reported:
-            passed += 1
-        elif outcome == "Skipped" and not reported:
-            skipped.append((name, "see its output"))
-        elif outcome not in ("Passed", "Skipped") and name not in failed_programs:
+    for name, outcome in OUTCOME.findall(log):
+        if outcome != "Passed" and name not in failed_programs:
             failed += 1
-            print(f"failed without a report: {name} ({outcome})")
+            print(f"failed without a failed test in its report: {name} ({outcome})")
+        elif name not in reported:
+            passed += 1  # a script: its status is all there is
     if ctest_status != 0 and failed == 0:
         failed = 1
         print(f"ctest ended with status {ctest_status}")

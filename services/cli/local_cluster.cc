@@ -123,6 +123,8 @@ absl::Status LocalCluster::RestartEnded() {
 }
 
 void LocalCluster::Stop() {
+  std::error_code ignored;
+  std::filesystem::remove(absl::StrCat(options_.directory, "/", kEndpointFile), ignored);
   for (auto member = members_.rbegin(); member != members_.rend(); ++member) {
     if (member->process) member->process->Stop(kStopPatience);
   }

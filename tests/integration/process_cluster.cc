@@ -2,13 +2,16 @@
 
 #include <unistd.h>
 
-#include <csignal>
+#include <algorithm>
 #include <cstdlib>
 #include <filesystem>
-#include <map>
+#include <fstream>
+#include <functional>
+#include <iterator>
 #include <sstream>
 
 #include "absl/strings/match.h"
+#include "absl/strings/numbers.h"
 #include "absl/strings/str_cat.h"
 #include "absl/strings/str_join.h"
 #include "absl/time/clock.h"
@@ -58,6 +61,20 @@ absl::StatusOr<std::string> AwaitPort(cli::ChildProcess& process, const std::str
   }
 }
 
+// Files of /proc state no size: read to the end.
+std::string ReadWhole(const std::string& path) {
+  std::ifstream file(path, std::ios::binary);
+  return std::string(std::istreambuf_iterator<char>(file), {});
+}
+
+// Calls `visit` with each process and its folder in /proc.
+void ForEachProcess(const std::function<void(pid_t, const std::string&)>& visit) {
+  for (const auto& entry : std::filesystem::directory_iterator("/proc")) {
+    pid_t pid = 0;
+    if (absl::SimpleAtoi(entry.path().filename().string(), &pid)) visit(pid, entry.path().string());
+  }
+}
+
 }  // namespace
 
 std::string Program(const std::string& name) { return Environment("GRAFT_BIN_DIR") + "/" + name; }
@@ -80,6 +97,27 @@ CommandResult RunCommand(const std::vector<std::string>& arguments) {
   return {.exit_code = WIFEXITED(status) ? WEXITSTATUS(status) : 128 + WTERMSIG(status),
           .output = base::ReadFile(folder->Join("out")).value_or(""),
           .errors = base::ReadFile(folder->Join("err")).value_or("")};
+}
+
+std::vector<pid_t> ProcessesWith(const std::string& text) {
+  std::vector<pid_t> found;
+  ForEachProcess([&](pid_t pid, const std::string& folder) {
+    std::string command = ReadWhole(folder + "/cmdline");
+    std::replace(command.begin(), command.end(), '\0', ' ');
+    if (command.find(text) != std::string::npos) found.push_back(pid);
+  });
+  return found;
+}
+
+std::vector<pid_t> ChildrenOf(pid_t parent) {
+  std::vector<pid_t> found;
+  ForEachProcess([&](pid_t pid, const std::string& folder) {
+    if (ReadWhole(folder + "/status").find(absl::StrCat("\nPPid:\t", parent, "\n")) !=
+        std::string::npos) {
+      found.push_back(pid);
+    }
+  });
+  return found;
 }
 
 ProcessCluster::ProcessCluster(ClusterOptions options, base::TempDir folder)

@@ -2,6 +2,8 @@
 #ifndef GRAFT_TESTS_INTEGRATION_PROCESS_CLUSTER_H_
 #define GRAFT_TESTS_INTEGRATION_PROCESS_CLUSTER_H_
 
+#include <sys/types.h>
+
 #include <memory>
 #include <string>
 #include <vector>
@@ -32,6 +34,10 @@ struct CommandResult {
 };
 // Runs a command to its end.
 CommandResult RunCommand(const std::vector<std::string>& arguments);
+
+// Processes whose command line contains `text`, and those that such a process has started.
+std::vector<pid_t> ProcessesWith(const std::string& text);
+std::vector<pid_t> ChildrenOf(pid_t parent);
 
 struct ClusterOptions {
   int workers = 2;

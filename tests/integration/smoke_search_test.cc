@@ -2,13 +2,16 @@
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
+#include <algorithm>
 #include <csignal>
-#include <map>
-#include <set>
+#include <filesystem>
+#include <optional>
 #include <string>
+#include <vector>
 
-#include "absl/strings/str_cat.h"
 #include "absl/time/clock.h"
+#include "common/base/file.h"
+#include "services/cli/child_process.h"
 #include "tests/integration/process_cluster.h"
 #include "tests/integration/search_file.h"
 
@@ -16,6 +19,7 @@ namespace graft::testing {
 namespace {
 
 using ::testing::HasSubstr;
+using ::testing::SizeIs;
 
 // `graft local` on a free port in a folder of its own.
 class LocalClusterTest : public ::testing::Test {
@@ -127,23 +131,24 @@ TEST_F(LocalClusterTest, PortInUseIsRefusedWithWhatToDo) {
 TEST_F(LocalClusterTest, KilledServicesAreStartedAgainAndTheSearchEnds) {
   StartLocal();
   const std::string file =
-      WriteSearchFile(folder_->path(), {.name = "killed", .episodes = 2, .train_images = 4000});
+      WriteSearchFile(folder_->path(), {.name = "killed", .episodes = 10, .train_images = 4000});
   ASSERT_EQ(Graft({"submit", file, "--request-id", "killed-1"}).exit_code, 0);
   const absl::Time deadline = absl::Now() + absl::Minutes(3);
-  while (Graft({"list"}).output.find("1/2") == std::string::npos) {
+  while (Graft({"list"}).output.find("1/10") == std::string::npos) {
     ASSERT_LT(absl::Now(), deadline);
-    absl::SleepFor(absl::Milliseconds(100));
+    absl::SleepFor(absl::Milliseconds(20));
   }
-  for (const char* program : {"graft-trainer", "graft-worker", "graft-controller"}) {
-    const CommandResult killed = RunCommand(
-        {"pkill", "--signal", "KILL", "--full", absl::StrCat(program, ".*", Directory())});
-    EXPECT_EQ(killed.exit_code, 0) << program;
+  const std::vector<pid_t> workers = ProcessesWith(Directory() + "/config/worker.yaml");
+  const std::vector<pid_t> controllers = ProcessesWith(Directory() + "/config/controller.yaml");
+  ASSERT_THAT(workers, SizeIs(1));
+  ASSERT_THAT(controllers, SizeIs(1));
+  const std::vector<pid_t> trainers = ChildrenOf(workers[0]);
+  ASSERT_THAT(trainers, SizeIs(1));
+  for (const pid_t victim : {trainers[0], workers[0], controllers[0]}) {
+    EXPECT_EQ(kill(victim, SIGKILL), 0);
   }
-  const CommandResult watched = Graft(
-      {"--output", "json", "watch", [&] {
-         const auto json = Graft({"--output", "json", "submit", file, "--request-id", "killed-1"});
-         return ParseFlatJson(json.output)->at("name");
-       }()});
+  const CommandResult watched =
+      Graft({"--output", "json", "submit", file, "--request-id", "killed-1", "--wait"});
   ASSERT_EQ(watched.exit_code, 0) << watched.errors << LogText();
   EXPECT_EQ(ParseFlatJson(watched.output)->at("state"), "succeeded");
 }

@@ -2,11 +2,12 @@
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
-#include <map>
+#include <memory>
 #include <set>
 #include <string>
 
 #include "absl/strings/str_cat.h"
+#include "absl/time/clock.h"
 #include "tests/integration/process_cluster.h"
 #include "tests/integration/search_file.h"
 
@@ -86,18 +87,29 @@ TEST_F(TwoWorkersTest, CallsWithoutATokenAreRefusedAndTokensAreNotLogged) {
 
 TEST_F(TwoWorkersTest, MetricsTellTrialsImagesAndStore) {
   const std::string file = WriteSearchFile(
-      cluster_->Path(""), {.name = "metrics", .policy = "eas: {}", .episodes = 1, .children = 2});
-  ASSERT_EQ(cluster_->Graft({"submit", file, "--wait"}).exit_code, 0);
-  const auto controller = cluster_->Metrics("controller");
-  ASSERT_TRUE(controller.ok()) << controller.status();
-  EXPECT_THAT(*controller, AllOf(HasSubstr("graft_trials{"), HasSubstr("policy_entropy"),
-                                 HasSubstr("policy_baseline"), HasSubstr("preservation_error")));
+      cluster_->Path(""), {.name = "metrics", .policy = "eas: {}", .episodes = 50, .children = 2});
+  const CommandResult submitted = cluster_->Graft({"--output", "json", "submit", file});
+  ASSERT_EQ(submitted.exit_code, 0) << submitted.errors;
+  // The policy's numbers appear with its first update.
+  std::string controller;
+  const absl::Time deadline = absl::Now() + absl::Minutes(2);
+  while (controller.find("graft_policy_entropy") == std::string::npos && absl::Now() < deadline) {
+    controller = cluster_->Metrics("controller").value_or("");
+    absl::SleepFor(absl::Milliseconds(100));
+  }
+  EXPECT_THAT(controller,
+              AllOf(HasSubstr("graft_trials{"), HasSubstr("graft_policy_entropy"),
+                    HasSubstr("graft_policy_baseline"), HasSubstr("preservation_error")));
   const auto store = cluster_->Metrics("weight-store");
   ASSERT_TRUE(store.ok()) << store.status();
   EXPECT_THAT(*store, AllOf(HasSubstr("bytes"), HasSubstr("hits")));
-  const auto worker = cluster_->Metrics("worker-0");
-  ASSERT_TRUE(worker.ok()) << worker.status();
-  EXPECT_THAT(*worker, HasSubstr("images_per_second"));
+  std::string workers;
+  for (const char* name : {"worker-0", "worker-1"}) {
+    workers += cluster_->Metrics(name).value_or("");
+  }
+  EXPECT_THAT(workers, AllOf(HasSubstr("images_per_second"),
+                             HasSubstr("graft_worker_trials_total{outcome=\"completed\"}")));
+  EXPECT_EQ(cluster_->Graft({"cancel", ParseFlatJson(submitted.output)->at("name")}).exit_code, 0);
 }
 
 TEST_F(TwoWorkersTest, CancelledSearchFreesItsWorkers) {

@@ -77,7 +77,9 @@ absl::StatusOr<std::vector<LeaseView>> Controller::LeaseTrials(const LeaseReques
   ExpireLeases(now);
   Worker& worker = workers_.Hear(request.worker, now);
   if (!request.request_id.empty() && request.request_id == worker.lease_request) {
-    return LeaseViews(worker.granted);
+    // Once none of them is current any more, the question is a new one.
+    std::vector<LeaseView> again = LeaseViews(worker.granted);
+    if (!again.empty()) return again;
   }
   PinSearches(request.worker.numerics_class);
   Advance();

@@ -42,6 +42,11 @@ absl::Status Manifests::Load() {
   std::filesystem::directory_iterator entries(folder_, error);
   for (; !error && entries != std::filesystem::directory_iterator(); entries.increment(error)) {
     const std::string name = entries->path().filename();
+    if (base::IsUnfinishedWrite(name)) {
+      std::error_code ignored;
+      std::filesystem::remove(entries->path(), ignored);
+      continue;
+    }
     absl::StatusOr<digest::WeightsDigest> manifest = ParseFileName(name);
     if (!manifest.ok()) {
       return absl::FailedPreconditionError(

@@ -13,6 +13,9 @@
 namespace graft::weight_store {
 namespace {
 
+// In the names of what an interrupted base::WriteFileDurably leaves behind.
+constexpr char kUnfinishedMark[] = ".tmp.";
+
 // "<hex>/<size>" as a file's name.
 std::string FileName(const digest::WeightsDigest& manifest) {
   return absl::StrReplaceAll(manifest.ToString(), {{"/", "-"}});
@@ -42,7 +45,7 @@ absl::Status Manifests::Load() {
   std::filesystem::directory_iterator entries(folder_, error);
   for (; !error && entries != std::filesystem::directory_iterator(); entries.increment(error)) {
     const std::string name = entries->path().filename();
-    if (base::IsUnfinishedWrite(name)) {
+    if (name.find(kUnfinishedMark) != std::string::npos) {
       std::error_code ignored;
       std::filesystem::remove(entries->path(), ignored);
       continue;

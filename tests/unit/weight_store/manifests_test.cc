@@ -54,6 +54,14 @@ class ManifestsTest : public testing::Test {
   blob::MemoryBlobStore store_;
 };
 
+TEST_F(ManifestsTest, CommitThatWasInterruptedLeavesNothingThatStopsTheNextStart) {
+  Committed(Open().get(), "weights");
+  const std::string unfinished = folder_.Join("manifests") + "/ab12-7.tmp.Xy12Zz";
+  ASSERT_TRUE(base::WriteFileDurably(unfinished, "").ok());
+  EXPECT_EQ(Open()->Count(), 1u);
+  EXPECT_TRUE(absl::IsNotFound(base::ReadFile(unfinished).status()));
+}
+
 TEST_F(ManifestsTest, CommittedManifestsOutliveTheProcess) {
   const WeightsDigest manifest = Committed(Open().get(), "weights");
   const auto reopened = Open();

@@ -1,6 +1,9 @@
 // graft-worker: leases trials from a controller and runs them in its trainer.
+#include <atomic>
+#include <future>
 #include <memory>
 #include <string>
+#include <utility>
 
 #include "absl/strings/str_cat.h"
 #include "common/base/file.h"
@@ -30,16 +33,39 @@ absl::StatusOr<std::unique_ptr<metrics::Endpoint>> ServeMetrics(const v1::Worker
   return endpoint;
 }
 
+// A worker that is up, with its metrics.
+struct Started {
+  std::unique_ptr<Worker> worker;
+  std::unique_ptr<metrics::Endpoint> endpoint;
+};
+
+absl::StatusOr<Started> Start(const v1::WorkerConfig& config, rpc::InterruptibleSleeper* sleeper,
+                              metrics::Registry* registry) {
+  Started started;
+  ASSIGN_OR_RETURN(started.worker, Worker::Start(config, sleeper, registry));
+  ASSIGN_OR_RETURN(started.endpoint, ServeMetrics(config, *registry));
+  return started;
+}
+
 absl::Status Work(const v1::WorkerConfig& file, rpc::ShutdownSignal* signal) {
   ASSIGN_OR_RETURN(const v1::WorkerConfig config, WithDefaults(file));
   metrics::Registry registry;
   rpc::InterruptibleSleeper sleeper;
-  ASSIGN_OR_RETURN(const std::unique_ptr<Worker> worker,
-                   Worker::Start(config, &sleeper, &registry));
-  ASSIGN_OR_RETURN(const std::unique_ptr<metrics::Endpoint> endpoint,
-                   ServeMetrics(config, registry));
-  base::LogInfo("handing trials back", {{"signal", signal->Wait()}});
-  worker->Stop();
+  // In a thread of its own: it waits for the controller, and a signal must end that, too.
+  std::atomic<bool> up = false;
+  std::future<absl::StatusOr<Started>> starting = std::async(std::launch::async, [&] {
+    absl::StatusOr<Started> started = Start(config, &sleeper, &registry);
+    up = started.ok();
+    if (!started.ok()) signal->Trigger();
+    return started;
+  });
+  const std::string reason = signal->Wait();
+  const bool failed = reason == "trigger";
+  if (!up && !failed) sleeper.Interrupt();
+  absl::StatusOr<Started> started = starting.get();
+  if (failed) return started.status();
+  base::LogInfo("handing trials back", {{"signal", reason}});
+  if (started.ok()) started->worker->Stop();
   return absl::OkStatus();
 }
 

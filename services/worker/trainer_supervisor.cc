@@ -12,11 +12,12 @@ namespace {
 // After a failed start: long enough not to spin, short enough not to matter.
 constexpr absl::Duration kRelaunchPause = absl::Seconds(1);
 
-v1::TrialEnded Crashed(const std::string& trial, const std::string& how) {
+v1::TrialEnded Failed(const std::string& trial, v1::FailureReason reason,
+                      const std::string& message) {
   v1::TrialEnded end;
   end.set_trial(trial);
-  end.mutable_failure()->set_reason(v1::FAILURE_REASON_CRASHED);
-  end.mutable_failure()->set_message(absl::StrCat("the trainer ", how));
+  end.mutable_failure()->set_reason(reason);
+  end.mutable_failure()->set_message(message);
   return end;
 }
 
@@ -45,35 +46,47 @@ v1::TrialEnded TrainerSupervisor::Run(
     const v1::StartTrial& start, const std::function<void(const v1::TrialProgress&)>& on_progress) {
   RunningTrial trial;
   trial.on_progress = on_progress;
-  std::shared_ptr<TrainerProcess> trainer;
-  {
-    const base::MutexLock lock(&mutex_);
-    while (process_ == nullptr && !stopping_) changed_.Wait(&mutex_);
-    if (process_ == nullptr) return Crashed(start.trial(), "is being stopped");
-    running_[start.trial()] = &trial;
-    trainer = process_;
-  }
-  v1::TrainerRequest request;
-  *request.mutable_start() = start;
-  // A trainer that has gone is noticed by the reader, which then ends this trial.
-  const absl::Status sent = trainer->Send(request);
-  if (absl::IsInvalidArgument(sent)) {
-    v1::TrialEnded refused = Crashed(start.trial(), "");
-    refused.mutable_failure()->set_reason(v1::FAILURE_REASON_INVALID);
-    refused.mutable_failure()->set_message(std::string(sent.message()));
-    End(refused);
+  if (const std::shared_ptr<TrainerProcess> trainer = Enter(start.trial(), trial)) {
+    v1::TrainerRequest request;
+    *request.mutable_start() = start;
+    // A trainer that has gone is noticed by the reader, which then ends this trial.
+    const absl::Status sent = trainer->Send(request);
+    if (absl::IsInvalidArgument(sent)) {
+      End(Failed(start.trial(), v1::FAILURE_REASON_INVALID, std::string(sent.message())));
+    }
   }
   const base::MutexLock lock(&mutex_);
   while (!trial.ended) changed_.Wait(&mutex_);
-  running_.erase(start.trial());
+  const auto entry = running_.find(start.trial());
+  if (entry != running_.end() && entry->second == &trial) running_.erase(entry);
   return std::move(trial.end);
 }
 
+std::shared_ptr<TrainerProcess> TrainerSupervisor::Enter(const std::string& name,
+                                                         RunningTrial& trial) {
+  const base::MutexLock lock(&mutex_);
+  if (!running_.emplace(name, &trial).second) {
+    trial.end = Failed(name, v1::FAILURE_REASON_INTERNAL, "it runs here already");
+    trial.ended = true;
+    return nullptr;
+  }
+  while (process_ == nullptr && !stopping_ && !trial.ended) changed_.Wait(&mutex_);
+  if (stopping_ && !trial.ended) {
+    trial.end = Failed(name, v1::FAILURE_REASON_PREEMPTED, "the trainer is being stopped");
+    trial.ended = true;
+  }
+  return trial.ended ? nullptr : process_;
+}
+
 void TrainerSupervisor::Stop(const std::string& trial) {
+  const std::shared_ptr<TrainerProcess> trainer = process();
+  if (trainer == nullptr) {
+    // It waits for a trainer: nobody else would end it.
+    End(Failed(trial, v1::FAILURE_REASON_PREEMPTED, "stopped while no trainer was running"));
+    return;
+  }
   v1::TrainerRequest request;
   request.mutable_stop()->set_trial(trial);
-  const std::shared_ptr<TrainerProcess> trainer = process();
-  if (trainer == nullptr) return;
   const absl::Status sent = trainer->Send(request);
   if (!sent.ok()) base::LogDebug("stop not sent", {{"trial", trial}, {"status", sent}});
 }
@@ -103,8 +116,7 @@ absl::StatusOr<v1::TrainerReady> TrainerSupervisor::Launch() {
 }
 
 void TrainerSupervisor::ReadEvents() {
-  while (true) {
-    const std::shared_ptr<TrainerProcess> trainer = process();
+  while (const std::shared_ptr<TrainerProcess> trainer = process()) {
     v1::TrainerEvent event;
     const absl::StatusOr<bool> received = trainer->Receive(&event);
     if (received.ok() && *received) {
@@ -151,7 +163,7 @@ void TrainerSupervisor::EndAllCrashed(const std::string& how) {
   const base::MutexLock lock(&mutex_);
   for (auto& [name, trial] : running_) {
     if (trial->ended) continue;
-    trial->end = Crashed(name, how);
+    trial->end = Failed(name, v1::FAILURE_REASON_CRASHED, absl::StrCat("the trainer ", how));
     trial->ended = true;
   }
   changed_.SignalAll();
@@ -160,11 +172,11 @@ void TrainerSupervisor::EndAllCrashed(const std::string& how) {
 bool TrainerSupervisor::Relaunch() {
   while (true) {
     const absl::StatusOr<v1::TrainerReady> ready = Launch();
-    if (ready.ok()) return true;
-    base::LogError("trainer does not start", {{"status", ready.status()}});
+    if (!ready.ok()) base::LogError("trainer does not start", {{"status", ready.status()}});
     const base::MutexLock lock(&mutex_);
-    if (!stopping_) changed_.WaitFor(&mutex_, kRelaunchPause);
+    if (!ready.ok() && !stopping_) changed_.WaitFor(&mutex_, kRelaunchPause);
     if (stopping_) return false;
+    if (ready.ok()) return true;
   }
 }
 

@@ -29,7 +29,8 @@ class TrainerSupervisor {
   const std::string& numerics_class() const { return numerics_class_; }
 
   // Runs a trial and returns how it ended; blocks meanwhile. `on_progress` is called from a thread
-  // of the supervisor after each epoch. At most TrainerOptions::slots trials at once.
+  // of the supervisor after each epoch. At most TrainerOptions::slots trials at once, each under a
+  // name of its own: a name that runs already is refused.
   v1::TrialEnded Run(const v1::StartTrial& start,
                      const std::function<void(const v1::TrialProgress&)>& on_progress);
 
@@ -50,6 +51,8 @@ class TrainerSupervisor {
 
   explicit TrainerSupervisor(TrainerOptions options) : options_(std::move(options)) {}
 
+  // Registers a trial and waits for a trainer to send it to; null if the trial has ended already.
+  std::shared_ptr<TrainerProcess> Enter(const std::string& name, RunningTrial& trial);
   // Starts a trainer and reads its first message.
   absl::StatusOr<v1::TrainerReady> Launch();
   // Reads events until told to stop; starts a new trainer whenever one is gone.

@@ -8,6 +8,7 @@
 #include <utility>
 
 #include "absl/strings/str_cat.h"
+#include "absl/time/clock.h"
 #include "common/base/file.h"
 #include "common/base/logging.h"
 #include "common/base/status_macros.h"
@@ -20,6 +21,8 @@ namespace {
 constexpr absl::Duration kPollWait = absl::Seconds(20);
 constexpr absl::Duration kFirstHeartbeat = absl::Seconds(1);
 constexpr absl::Duration kStopRepeat = absl::Milliseconds(200);
+// How long Stop tries to reach a controller or a store that is away.
+constexpr absl::Duration kStopPatience = absl::Seconds(5);
 constexpr std::int64_t kDefaultCacheBytes = std::int64_t{10} << 30;
 constexpr size_t kMaxDigestsTold = 1000;
 constexpr int kCrashesBeforeQuarantine = 2;
@@ -37,6 +40,12 @@ v1::TrialEnded Failed(const std::string& trial, v1::FailureReason reason,
   end.mutable_failure()->set_reason(reason);
   end.mutable_failure()->set_message(message);
   return end;
+}
+
+// What names an attempt to the trainer: a later attempt at the same trial may begin here while an
+// earlier one is still being stopped.
+std::string RunId(const v1::Lease& lease) {
+  return absl::StrCat(lease.trial(), "#", lease.attempt());
 }
 
 // What a failure to move inputs or results is to the controller. A store that cannot be reached is
@@ -125,6 +134,8 @@ absl::Status Worker::OpenStores(const v1::WorkerConfig& config) {
   datasets_ = std::make_unique<DatasetFiles>(config.directory() + "/datasets");
   v1::ClientConfig store = config.weight_store();
   if (store.address().empty()) {
+    base::LogInfo("asking the controller for the weight store",
+                  {{"controller", config.controller().address()}});
     ASSIGN_OR_RETURN(const v1::Cluster cluster, controller_->GetCluster());
     store = config.controller();
     store.set_address(cluster.weight_store());
@@ -149,12 +160,16 @@ void Worker::Stop() {
   if (controller_ != nullptr) controller_->CancelPoll();
   if (lease_thread_.joinable()) lease_thread_.join();
   {
+    const absl::Time patience_ends = absl::Now() + kStopPatience;
     const base::MutexLock lock(&mutex_);
     while (true) {
       Reap();
       if (active_.empty()) break;
       // Asked again until it is heard: a trial may not have reached the trainer yet.
       for (ActiveTrial& trial : active_) Interrupt(trial, Wish::kHandBack);
+      // A controller or a store that is away may stay away: what it does not hear in time is left
+      // to its leases' expiry.
+      if (absl::Now() >= patience_ends) sleeper_->Interrupt();
       changed_.WaitFor(&mutex_, kStopRepeat);
     }
   }
@@ -182,12 +197,22 @@ void Worker::LeaseLoop() {
       backoff.Reset();
       request_id.clear();
       for (const v1::Lease& lease : *leases) Begin(lease);
-    } else if (!absl::IsCancelled(leases.status())) {
+    } else if (Pause(backoff.Next())) {
       // The same id again: leases whose answer was lost are handed out once more, not twice.
       base::LogWarning("no leases", {{"status", leases.status()}});
-      sleeper_->Sleep(backoff.Next());
     }
   }
+}
+
+bool Worker::Pause(absl::Duration duration) {
+  const absl::Time end = absl::Now() + duration;
+  const base::MutexLock lock(&mutex_);
+  while (!stopping_) {
+    const absl::Duration left = end - absl::Now();
+    if (left <= absl::ZeroDuration()) return true;
+    changed_.WaitFor(&mutex_, left);
+  }
+  return false;
 }
 
 std::int64_t Worker::AwaitFreeSlots() {
@@ -270,7 +295,7 @@ void Worker::Obey(const v1::HeartbeatResponse& response) {
 void Worker::Interrupt(ActiveTrial& trial, Wish wish) {
   if (trial.done) return;
   if (trial.wish != Wish::kDrop) trial.wish = wish;
-  trainer_->Stop(trial.lease.trial());
+  trainer_->Stop(RunId(trial.lease));
 }
 
 Worker::Wish Worker::WishOf(const ActiveTrial& trial) {
@@ -278,21 +303,26 @@ Worker::Wish Worker::WishOf(const ActiveTrial& trial) {
   return trial.wish;
 }
 
+void Worker::RememberCrash(const std::string& trial) {
+  const base::MutexLock lock(&mutex_);
+  if (crashes_.size() < kMaxCrashesRemembered) ++crashes_[trial];
+}
+
 void Worker::RunTrial(ActiveTrial& trial) {
   const v1::Lease& lease = trial.lease;
   base::LogInfo("trial started", {{"trial", lease.display_name()}, {"attempt", lease.attempt()}});
   const v1::TrialEnded end = Execute(trial);
   metrics_.CountEnd(end);
-  if (WishOf(trial) == Wish::kDrop) {
+  // Before the report, after which another slot may lease the trial.
+  if (end.failure().reason() == v1::FAILURE_REASON_CRASHED) RememberCrash(lease.trial());
+  // A result that is finished is offered in any case: a controller that wanted the trial dropped
+  // refuses it.
+  if (WishOf(trial) == Wish::kDrop && !end.has_result()) {
     base::LogInfo("trial dropped", {{"trial", lease.display_name()}});
   } else {
     Report(lease, end);
   }
   const base::MutexLock lock(&mutex_);
-  if (end.failure().reason() == v1::FAILURE_REASON_CRASHED &&
-      crashes_.size() < kMaxCrashesRemembered) {
-    ++crashes_[lease.trial()];
-  }
   trial.done = true;
   changed_.SignalAll();
 }
@@ -323,7 +353,7 @@ v1::TrialEnded Worker::Execute(ActiveTrial& trial) {
 absl::StatusOr<v1::StartTrial> Worker::Prepare(const v1::Lease& lease, TrialFiles& files,
                                                std::int64_t* bytes) {
   v1::StartTrial start;
-  start.set_trial(lease.trial());
+  start.set_trial(RunId(lease));
   *start.mutable_spec() = lease.spec();
   start.set_fingerprint(lease.fingerprint());
   start.set_inputs_path(files.inputs_path());
@@ -351,7 +381,7 @@ v1::TrialEnded Worker::Train(ActiveTrial& trial, const v1::StartTrial& start) {
   bool alone = false;
   {
     const base::MutexLock lock(&mutex_);
-    const auto crashes = crashes_.find(start.trial());
+    const auto crashes = crashes_.find(trial.lease.trial());
     alone = crashes != crashes_.end() && crashes->second >= kCrashesBeforeQuarantine;
   }
   if (alone) {

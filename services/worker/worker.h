@@ -42,7 +42,8 @@ class Worker {
   // Stops.
   ~Worker();
 
-  // Leases nothing more, hands running trials back and returns when all are reported.
+  // Leases nothing more, hands running trials back and returns when all are reported; after a few
+  // seconds without success, when each has been tried once more.
   void Stop();
 
   TrainerSupervisor& trainer() { return *trainer_; }
@@ -69,6 +70,8 @@ class Worker {
   void LeaseLoop();
   // Waits for a free slot; 0 when stopping.
   std::int64_t AwaitFreeSlots();
+  // Waits; false at once when stopping.
+  bool Pause(absl::Duration duration);
   void Begin(const v1::Lease& lease);
   // Joins the threads of trials that are done.
   void Reap() ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_);
@@ -79,6 +82,7 @@ class Worker {
   void Interrupt(ActiveTrial& trial, Wish wish) ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_);
 
   void RunTrial(ActiveTrial& trial);
+  void RememberCrash(const std::string& trial);
   // The trial from inputs to uploaded weights.
   v1::TrialEnded Execute(ActiveTrial& trial);
   absl::StatusOr<v1::StartTrial> Prepare(const v1::Lease& lease, TrialFiles& files,

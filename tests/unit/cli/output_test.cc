@@ -28,9 +28,9 @@ TEST(FormatTest, CountsAreShortAndKeepThreeFigures) {
 }
 
 TEST(FormatTest, DurationsRoundToTheNearestSecond) {
-  EXPECT_EQ(FormatDuration(absl::Milliseconds(44600)), "45 s");
-  EXPECT_EQ(FormatDuration(absl::Seconds(130)), "2 min 10 s");
-  EXPECT_EQ(FormatDuration(absl::Minutes(185)), "3 h 5 min");
+  EXPECT_EQ(cli::FormatDuration(absl::Milliseconds(44600)), "45 s");
+  EXPECT_EQ(cli::FormatDuration(absl::Seconds(130)), "2 min 10 s");
+  EXPECT_EQ(cli::FormatDuration(absl::Minutes(185)), "3 h 5 min");
 }
 
 TEST(FormatTest, MissingValuesAreADash) {

@@ -6,7 +6,11 @@
 #include <grpcpp/security/tls_credentials_options.h>
 #include <grpcpp/support/client_interceptor.h>
 
+#include <chrono>
+#include <memory>
+#include <stop_token>
 #include <string>
+#include <thread>
 #include <utility>
 #include <vector>
 
@@ -31,6 +35,8 @@ using ::grpc::experimental::InterceptorBatchMethods;
 constexpr int kKeepaliveMs = 20'000;
 constexpr int kKeepaliveTimeoutMs = 10'000;
 constexpr int kFirstReconnectMs = 200;
+// Also how long a first attempt to connect may take, and the least time between two attempts.
+constexpr int kLeastReconnectMs = 1'000;
 constexpr int kLongestReconnectMs = 5'000;
 constexpr int kMaxMetadataBytes = 64 << 10;
 
@@ -81,12 +87,46 @@ grpc::ChannelArguments Arguments(const Address& address) {
   arguments.SetInt(GRPC_ARG_KEEPALIVE_TIME_MS, kKeepaliveMs);
   arguments.SetInt(GRPC_ARG_KEEPALIVE_TIMEOUT_MS, kKeepaliveTimeoutMs);
   arguments.SetInt(GRPC_ARG_INITIAL_RECONNECT_BACKOFF_MS, kFirstReconnectMs);
-  arguments.SetInt(GRPC_ARG_MIN_RECONNECT_BACKOFF_MS, kLongestReconnectMs);
+  arguments.SetInt(GRPC_ARG_MIN_RECONNECT_BACKOFF_MS, kLeastReconnectMs);
   arguments.SetInt(GRPC_ARG_MAX_RECONNECT_BACKOFF_MS, kLongestReconnectMs);
   arguments.SetInt(GRPC_ARG_MAX_METADATA_SIZE, kMaxMetadataBytes);
   if (address.IsLoopback()) arguments.SetInt(GRPC_ARG_ENABLE_HTTP_PROXY, 0);
   return arguments;
 }
+
+// A channel and a thread that drives its connection.
+//
+// gRPC's blocking calls move a channel's sockets only while a call waits on them. A client that is
+// refused once and sleeps until its next try never completes the handshake of the reconnect that
+// gRPC begins meanwhile, and each try fails at once. The thread waits for changes of the
+// connection's state, which keeps the sockets moving whoever else does.
+class DrivenChannel {
+ public:
+  explicit DrivenChannel(std::shared_ptr<grpc::Channel> channel)
+      : channel_(std::move(channel)),
+        driver_([this](const std::stop_token& stop) { Drive(stop); }) {}
+
+  grpc::Channel* channel() const { return channel_.get(); }
+
+ private:
+  // Also how long the destruction may wait.
+  static constexpr std::chrono::milliseconds kTurn{100};
+
+  void Drive(const std::stop_token& stop) {
+    grpc::CompletionQueue queue;
+    while (!stop.stop_requested()) {
+      channel_->NotifyOnStateChange(channel_->GetState(/*try_to_connect=*/false),
+                                    std::chrono::system_clock::now() + kTurn, &queue, nullptr);
+      void* tag = nullptr;
+      bool changed = false;
+      queue.Next(&tag, &changed);
+    }
+    queue.Shutdown();
+  }
+
+  const std::shared_ptr<grpc::Channel> channel_;
+  std::jthread driver_;  // last: it uses the channel
+};
 
 }  // namespace
 
@@ -102,8 +142,10 @@ absl::StatusOr<std::shared_ptr<grpc::Channel>> MakeChannel(const v1::ClientConfi
                        {{"address", config.address()}});
     }
   }
-  return grpc::experimental::CreateCustomChannelWithInterceptors(
-      address.ToString(), credentials, Arguments(address), std::move(interceptors));
+  const auto driven =
+      std::make_shared<DrivenChannel>(grpc::experimental::CreateCustomChannelWithInterceptors(
+          address.ToString(), credentials, Arguments(address), std::move(interceptors)));
+  return std::shared_ptr<grpc::Channel>(driven, driven->channel());
 }
 
 void SetTimeout(absl::Duration timeout, grpc::ClientContext* context) {

@@ -25,7 +25,7 @@ constexpr absl::Duration kCallTimeout = absl::Seconds(60);
 constexpr absl::Duration kStopPollInterval = absl::Milliseconds(50);
 constexpr int kPageSize = 500;
 // A controller that is being started again answers within seconds.
-constexpr rpc::RetryPolicy kRetryPolicy = {.max_attempts = 4};
+constexpr rpc::RetryPolicy kRetryPolicy = {.max_attempts = 7, .max_backoff = absl::Seconds(1)};
 
 v1::ClientConfig ToConfig(const ClientOptions& options, const std::string& address) {
   v1::ClientConfig config;

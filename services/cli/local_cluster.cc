@@ -18,6 +18,7 @@ namespace graft::cli {
 namespace {
 
 constexpr char kAnyLoopbackPort[] = "127.0.0.1:0";
+constexpr absl::Duration kLeaseDuration = absl::Seconds(10);
 constexpr absl::Duration kStartPatience = absl::Seconds(30);
 constexpr absl::Duration kStopPatience = absl::Seconds(15);
 constexpr absl::Duration kPollInterval = absl::Milliseconds(20);
@@ -164,6 +165,8 @@ absl::Status LocalCluster::StartController() {
   config.mutable_server()->set_port_file(member.port_path);
   config.set_database(options_.directory + "/controller.db");
   config.mutable_weight_store()->set_address(store_address_);
+  // On one machine a silent worker is a dead one: its trials need not wait long.
+  config.mutable_lease_duration()->set_seconds(absl::ToInt64Seconds(kLeaseDuration));
   RETURN_IF_ERROR(base::WriteFileDurably(member.config_path, config::ToYaml(config)));
   RETURN_IF_ERROR(Launch(member));
   ASSIGN_OR_RETURN(endpoint_, AwaitPorts(member, true));

@@ -102,7 +102,8 @@ TEST_F(TwoWorkersTest, MetricsTellTrialsImagesAndStore) {
                     HasSubstr("graft_policy_baseline"), HasSubstr("preservation_error")));
   const auto store = cluster_->Metrics("weight-store");
   ASSERT_TRUE(store.ok()) << store.status();
-  EXPECT_THAT(*store, AllOf(HasSubstr("bytes"), HasSubstr("hits")));
+  EXPECT_THAT(*store, AllOf(HasSubstr("graft_store_bytes"),
+                            HasSubstr("graft_store_reads_total{outcome=\"hit\"}")));
   std::string workers;
   for (const char* name : {"worker-0", "worker-1"}) {
     workers += cluster_->Metrics(name).value_or("");
@@ -144,18 +145,26 @@ TEST_F(TwoWorkersTest, BadSearchFilesAreRefusedBeforeAnyTrialWithLineAndField) {
     const char* text;
     const char* expected;
   } cases[] = {
-      {"unknown-dataset", "task: {image_classification: {dataset: nowhere}}\n", "nowhere"},
+      {"unknown-dataset",
+       "task: {image_classification: {dataset: nowhere}}\nspace: {plain: }\npolicy: {random: }\n",
+       "unknown-dataset.yaml:1:"},
       {"unknown-key", "task: {image_classification: {dataset: fashion_mnist}}\nbudgets: {}\n",
        "unknown-key.yaml:2:1"},
       {"duplicate-key", "seed: 1\nseed: 2\n", "duplicate-key.yaml:2:1"},
       {"ladder",
-       "task: {image_classification: {dataset: fashion_mnist}}\n"
+       "task: {image_classification: {dataset: fashion_mnist}}\npolicy: {random: }\n"
        "space:\n  plain:\n    filters: [8, 4]\n",
-       "ladder.yaml:4:"},
+       "ladder.yaml:5:"},
       {"layers",
-       "task: {image_classification: {dataset: fashion_mnist}}\n"
+       "task: {image_classification: {dataset: fashion_mnist}}\npolicy: {random: }\n"
        "space:\n  plain:\n    max_layers: 2\n",
-       "max_layers"},
+       "layers.yaml:5:"},
+      {"pool",
+       "task: {image_classification: {dataset: fashion_mnist}}\npolicy: {random: }\n"
+       "space:\n  plain:\n    start:\n      layers:\n"
+       "        - {op: convolution, attributes: {filters: 4, kernel: 3}}\n"
+       "        - {op: max_pool, attributes: {kernel: 29}}\n",
+       "pool.yaml:8:"},
   };
   for (const auto& bad : cases) {
     const std::string path = cluster_->Path(absl::StrCat(bad.name, ".yaml"));

@@ -94,7 +94,7 @@ TEST(ResultJsonTest, HasWhatScriptsNeedAndNullForWhatIsNotKnown) {
               AllOf(HasSubstr("\"search\": \"searches/abc\""), HasSubstr("\"trials\": 31"),
                     HasSubstr("\"state\": \"succeeded\""), HasSubstr("\"start_accuracy\": 0.7135"),
                     HasSubstr("\"best_accuracy\": 0.841"),
-                    HasSubstr("\"best_network\": \"networks/ff\""), Not(HasSubstr("error\":"))));
+                    HasSubstr("\"best_network\": \"networks/ff\""), Not(HasSubstr("\"error\":"))));
   search.mutable_progress()->clear_best_value();
   EXPECT_THAT(ResultJson(search), HasSubstr("\"best_accuracy\": null"));
 }

@@ -2,6 +2,7 @@
 
 #include <cstdlib>
 #include <cstring>
+#include <new>
 #include <utility>
 
 namespace graft::tensor {
@@ -12,7 +13,8 @@ Tensor::Tensor(DType dtype, const Shape& shape) : dtype_(dtype), shape_(shape) {
   if (size_bytes() == 0) return;
   const size_t rounded = (size_bytes() + kAlignmentBytes - 1) / kAlignmentBytes * kAlignmentBytes;
   buffer_.reset(static_cast<char*>(std::aligned_alloc(kAlignmentBytes, rounded)));
-  GRAFT_CHECK(buffer_ != nullptr) << "out of memory for a tensor of " << rounded << " bytes";
+  // As operator new says it: where memory may run out, it is caught once, around the whole trial.
+  if (buffer_ == nullptr) throw std::bad_alloc();
 }
 
 Tensor Tensor::Zeros(DType dtype, const Shape& shape) {

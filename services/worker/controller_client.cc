@@ -14,9 +14,9 @@ constexpr absl::Duration kCallTimeout = absl::Seconds(10);
 constexpr absl::Duration kPollSlack = absl::Seconds(10);
 constexpr rpc::RetryPolicy kForEver = {.max_attempts = 0};
 
-// A controller that is too slow to answer is as good as away.
-absl::Status LateIsUnavailable(const absl::Status& status) {
-  if (!absl::IsDeadlineExceeded(status)) return status;
+// A controller that is too slow to answer, or whose disk is full, is as good as away.
+absl::Status AwayIsUnavailable(const absl::Status& status) {
+  if (!absl::IsDeadlineExceeded(status) && !absl::IsResourceExhausted(status)) return status;
   return absl::UnavailableError(status.message());
 }
 
@@ -69,7 +69,7 @@ absl::Status ControllerClient::ReportTrial(const v1::ReportTrialRequest& request
     grpc::ClientContext context;
     rpc::SetTimeout(kCallTimeout, &context);
     v1::ReportTrialResponse response;
-    return LateIsUnavailable(rpc::FromGrpc(trials_->ReportTrial(&context, request, &response)));
+    return AwayIsUnavailable(rpc::FromGrpc(trials_->ReportTrial(&context, request, &response)));
   });
 }
 
@@ -78,7 +78,7 @@ absl::StatusOr<v1::Cluster> ControllerClient::GetCluster() {
   RETURN_IF_ERROR(rpc::Retry(kForEver, sleeper_, [&] {
     grpc::ClientContext context;
     rpc::SetTimeout(kCallTimeout, &context);
-    return LateIsUnavailable(
+    return AwayIsUnavailable(
         rpc::FromGrpc(searches_->GetCluster(&context, v1::GetClusterRequest(), &cluster)));
   }));
   return cluster;

@@ -5,6 +5,7 @@
 #include <utility>
 
 #include "absl/strings/str_cat.h"
+#include "common/base/fd.h"
 #include "common/base/status_macros.h"
 #include "common/blob/blob_io.h"
 #include "common/blob/disk_blob_store.h"
@@ -60,9 +61,15 @@ absl::StatusOr<std::string> DatasetFiles::Fetch(const digest::BlobDigest& digest
                                                 blob::BlobStore* store, std::int64_t* bytes) {
   const std::string path = absl::StrCat(directory_, "/", digest.sha256().ToHex());
   const base::MutexLock lock(&mutex_);
-  // ReadBlobToFile leaves a file only if all bytes were verified.
   if (std::filesystem::exists(path)) return path;
-  RETURN_IF_ERROR(blob::ReadBlobToFile(store, digest, path));
+  // Under another name first: a process that is killed meanwhile leaves no part of a data set
+  // under its own.
+  const std::string partial = path + ".partial";
+  std::error_code error;
+  std::filesystem::remove(partial, error);
+  RETURN_IF_ERROR(blob::ReadBlobToFile(store, digest, partial));
+  std::filesystem::rename(partial, path, error);
+  if (error) return base::PosixError(error.value(), absl::StrCat("rename ", partial));
   *bytes += static_cast<std::int64_t>(digest.size_bytes());
   return path;
 }

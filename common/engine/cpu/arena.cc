@@ -2,6 +2,7 @@
 
 #include <algorithm>
 #include <cstring>
+#include <new>
 #include <numeric>
 
 #include "common/base/check.h"
@@ -20,7 +21,8 @@ std::int64_t RoundUp(std::int64_t size_bytes) {
 AlignedBuffer::AlignedBuffer(std::int64_t size_bytes)
     : size_bytes_(std::max(RoundUp(size_bytes), kAlignmentBytes)) {
   memory_.reset(static_cast<std::byte*>(std::aligned_alloc(kAlignmentBytes, size_bytes_)));
-  GRAFT_CHECK(memory_ != nullptr) << "out of memory for a buffer of " << size_bytes_ << " bytes";
+  // As operator new says it: the runner makes a typed failure of the trial of it.
+  if (memory_ == nullptr) throw std::bad_alloc();
   std::memset(memory_.get(), 0, size_bytes_);
 }
 

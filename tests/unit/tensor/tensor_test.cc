@@ -5,6 +5,7 @@
 
 #include <cmath>
 #include <cstdint>
+#include <new>
 #include <utility>
 #include <vector>
 
@@ -86,6 +87,11 @@ TEST(TensorDeathTest, MisuseCrashes) {
   EXPECT_DEATH(tensor.floats(), "a tensor of int32 read as float32");
   EXPECT_DEATH(tensor.Reshaped({3}), "reshaped");
   EXPECT_DEATH(Tensor::FromFloats({3}, std::vector<float>{1}), "1 values");
+}
+
+TEST(TensorTest, WhatDoesNotFitIntoMemoryThrowsAsOperatorNewDoes) {
+  const Shape huge{std::int64_t{1} << 29, std::int64_t{1} << 29};  // 2^60 bytes
+  EXPECT_THROW(Tensor::Zeros(DType::kFloat32, huge), std::bad_alloc);
 }
 
 }  // namespace

@@ -4,6 +4,7 @@
 #include <string>
 #include <string_view>
 #include <utility>
+#include <variant>
 #include <vector>
 
 #include "absl/strings/ascii.h"
@@ -66,7 +67,6 @@ void CheckTexts(const SearchSpec& spec, Problems& problems) {
     problems.CheckText("labels", key, kMaxTextBytes);
     problems.CheckText("labels", value, kMaxTextBytes);
   }
-  problems.CheckText("objective.metric", spec.objective.metric, kMaxTextBytes);
   problems.CheckText("numerics_class", spec.numerics_class, kMaxNumericsClassBytes);
 }
 
@@ -75,6 +75,28 @@ void CheckNumbers(const SearchSpec& spec, Problems& problems) {
   problems.CheckRange("budget.children_per_episode", spec.children_per_episode, 1, kMaxChildren);
   problems.CheckRange("policy.parents", spec.parents, 1, kMaxChildren);
   problems.CheckRange("policy.max_redraws", spec.max_redraws, 0, kMaxChildren);
+}
+
+// Metrics that training and a mere evaluation both measure.
+constexpr std::string_view kAccuracy = "accuracy";
+constexpr std::string_view kLoss = "loss";
+
+void CheckObjective(const SearchSpec& spec, Problems& problems) {
+  const Objective& objective = spec.objective;
+  if (objective.metric != kAccuracy && objective.metric != kLoss) {
+    problems.Add("objective.metric",
+                 absl::StrCat("is `", objective.metric, "`, expected accuracy or loss"));
+    return;
+  }
+  // The reward of EAS is tan(pi/2 accuracy).
+  if (!std::holds_alternative<policy::EasOptions>(spec.policy)) return;
+  if (objective.metric != kAccuracy) {
+    problems.Add("objective.metric",
+                 "expected accuracy: the policy `eas` learns from nothing else");
+  }
+  if (objective.minimize) {
+    problems.Add("objective.minimize", "expected false: the policy `eas` learns from accuracy");
+  }
 }
 
 void CheckRecipe(std::string_view field, const trial::Recipe& recipe, Problems& problems) {
@@ -141,6 +163,7 @@ absl::StatusOr<SearchSpec> CompleteSearchSpec(SearchSpec spec, const Dataset* da
   Problems problems;
   CheckTexts(spec, problems);
   CheckNumbers(spec, problems);
+  CheckObjective(spec, problems);
   CheckRecipe("start_recipe", spec.start_recipe, problems);
   CheckRecipe("recipe", spec.recipe, problems);
   CompleteTask(task, *dataset, problems);

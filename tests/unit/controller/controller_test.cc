@@ -194,13 +194,14 @@ TEST_F(ControllerTest, EpisodeWhoseChildrenAllFailEndsTheSearch) {
   EXPECT_THAT(Get(id).error, HasSubstr("not preserved"));
 }
 
-TEST_F(ControllerTest, MissingObjectiveMetricFailsTheSearch) {
-  SearchSpec spec = FakeSpec();
-  spec.objective.metric = "bleu";
-  const SearchId id = Create(spec).id;
-  ASSERT_TRUE(worker_->Work().ok());
+TEST_F(ControllerTest, ObjectiveWithoutAFiniteValueFailsTheSearch) {
+  const SearchId id = Create().id;
+  const LeaseView start = LeaseOne();
+  trial::TrialResult result = FakeResult(*start.spec);
+  result.measurement.metrics.erase("accuracy");
+  ASSERT_TRUE(controller_->ReportTrial(worker_->info().name, start.attempt, result).ok());
   EXPECT_EQ(Get(id).state, SearchState::kFailed);
-  EXPECT_THAT(Get(id).error, HasSubstr("bleu"));
+  EXPECT_THAT(Get(id).error, HasSubstr("accuracy"));
 }
 
 TEST_F(ControllerTest, MinimizedObjectiveRanksTheSmallestFirst) {

@@ -76,6 +76,12 @@ INSTANTIATE_TEST_SUITE_P(
         BadField{"labels", [](SearchSpec& s) { s.labels["\xff"] = ""; }},
         BadField{"budget.episodes", [](SearchSpec& s) { s.episodes = -1; }},
         BadField{"budget.children_per_episode", [](SearchSpec& s) { s.children_per_episode = 0; }},
+        BadField{"objective.metric", [](SearchSpec& s) { s.objective.metric = "acuracy"; }},
+        BadField{"objective.minimize",
+                 [](SearchSpec& s) {
+                   s.policy = policy::EasOptions();
+                   s.objective.minimize = true;
+                 }},
         BadField{"policy.parents", [](SearchSpec& s) { s.parents = 0; }},
         BadField{"policy.max_redraws", [](SearchSpec& s) { s.max_redraws = -1; }},
         BadField{"recipe.epochs", [](SearchSpec& s) { s.recipe.epochs = 0; }},
@@ -95,6 +101,16 @@ INSTANTIATE_TEST_SUITE_P(
       }
       return name;
     });
+
+TEST(CompleteSearchSpecTest, EasLearnsFromAccuracyAlone) {
+  SearchSpec spec = FakeSpec();
+  spec.objective = {.metric = "loss", .minimize = true};
+  EXPECT_TRUE(Complete(spec).ok()) << "for the random policy";
+  spec.policy = policy::EasOptions();
+  const auto completed = Complete(spec);
+  ASSERT_TRUE(absl::IsInvalidArgument(completed.status())) << completed.status();
+  EXPECT_EQ(base::FieldViolations(completed.status()).at(0).field, "objective.metric");
+}
 
 TEST(MakeExplorerTest, ImpossibleSpaceNamesItsField) {
   SearchSpec spec = FakeSpec();

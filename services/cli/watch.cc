@@ -150,7 +150,9 @@ std::string LineageTable(const std::vector<v1::Network>& lineage) {
     table.AddRow({ShortName(network.name()),
                   accuracy == metrics.end() ? "-" : FormatPercent(accuracy->second),
                   ShortName(network.trial()), network.summary(),
-                  network.edits().empty() ? "start" : EditsLabel(network.edits())});
+                  network.parents().empty() ? "start"
+                  : network.edits().empty() ? "none: trained on"
+                                            : EditsLabel(network.edits())});
   }
   return table.ToString();
 }

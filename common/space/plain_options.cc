@@ -18,6 +18,9 @@ namespace {
 constexpr std::int64_t kMaxWidth = 1 << 16;
 constexpr std::int64_t kMaxKernel = 63;
 constexpr std::int64_t kMaxLayers = 1000;
+// A weight costs at least one multiply-accumulate, and so does an element of a value: below this
+// no network exceeds arch::Limits.
+constexpr std::int64_t kMaxMacs = std::int64_t{1} << 32;
 constexpr size_t kMaxLadder = 256;
 
 std::vector<std::int64_t> Ladder(std::int64_t step, std::int64_t last) {
@@ -85,14 +88,15 @@ absl::StatusOr<PlainSpaceOptions> CompleteOptions(PlainSpaceOptions options) {
   if (options.filters.empty()) options.filters = Ladder(4, 40);
   if (options.units.empty()) options.units = Ladder(8, 80);
   if (options.kernels.empty()) options.kernels = {1, 3, 5};
+  if (options.max_macs == 0) options.max_macs = kMaxMacs;
   if (options.max_layers == 0) options.max_layers = 50;
   RETURN_IF_ERROR(CheckLadder("filters", options.filters, kMaxWidth));
   RETURN_IF_ERROR(CheckLadder("units", options.units, kMaxWidth));
   RETURN_IF_ERROR(CheckLadder("kernels", options.kernels, kMaxKernel));
   RETURN_IF_ERROR(CheckOdd("kernels", options.kernels));
-  if (options.max_macs < 0) {
-    return base::InvalidFieldError("max_macs",
-                                   absl::StrCat("must not be negative, got ", options.max_macs));
+  if (options.max_macs < 0 || options.max_macs > kMaxMacs) {
+    return base::InvalidFieldError(
+        "max_macs", absl::StrCat("must be between 1 and ", kMaxMacs, ", got ", options.max_macs));
   }
   if (options.max_layers < 0 || options.max_layers > kMaxLayers) {
     return base::InvalidFieldError("max_layers", absl::StrCat("must be between 1 and ", kMaxLayers,

@@ -79,7 +79,7 @@ absl::Status CheckStart(const PlainSpaceOptions& options, const NetworkView& vie
         absl::StrCat("must be at least ", view.hidden_layers,
                      ", the hidden layers of the start network, got ", options.max_layers));
   }
-  if (options.max_macs != 0 && view.macs > options.max_macs) {
+  if (view.macs > options.max_macs) {
     return base::InvalidFieldError(
         "max_macs",
         absl::StrCat("must be at least ", view.macs,

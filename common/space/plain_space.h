@@ -31,7 +31,7 @@ struct PlainSpaceOptions {
   std::vector<std::int64_t> units;
   // Kernels that convolutions may have, odd, ascending. Empty: 1, 3, 5.
   std::vector<std::int64_t> kernels;
-  // Multiply-accumulates of one example that no network exceeds. 0: no limit.
+  // Multiply-accumulates of one example that no network exceeds; at most, and if 0, 2^32.
   std::int64_t max_macs = 0;
   // Convolutions and hidden linear layers that no network exceeds. 0: 50.
   std::int64_t max_layers = 0;
@@ -77,7 +77,7 @@ class PlainSpace : public SearchSpace {
   // The widths, defaults filled in.
   std::span<const int> filters() const { return filters_; }
   std::span<const int> units() const { return units_; }
-  std::int64_t max_macs() const { return max_macs_; }  // 0: no limit
+  std::int64_t max_macs() const { return max_macs_; }
   int max_layers() const { return max_layers_; }
 
  private:
@@ -85,7 +85,7 @@ class PlainSpace : public SearchSpace {
 
   // Fills in token and next width. INVALID_ARGUMENT: the width or kernel is not of this space.
   absl::Status Classify(LayerView& layer) const;
-  bool WithinMacs(std::int64_t macs) const { return max_macs_ == 0 || macs <= max_macs_; }
+  bool WithinMacs(std::int64_t macs) const { return macs <= max_macs_; }
 
   std::vector<int> filters_;
   std::vector<int> units_;

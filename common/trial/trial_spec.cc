@@ -24,7 +24,6 @@ constexpr std::int64_t kMaxBatchSize = 65'536;
 constexpr std::int64_t kMaxThreads = 1'024;
 constexpr std::int64_t kMaxImages = std::int64_t{1} << 40;
 constexpr double kMaxLearningRate = 1e6;
-constexpr std::size_t kMaxEdits = 1'000;
 constexpr std::size_t kMaxNameBytes = 128;
 
 digest::Sha256Digest DigestOrDie(digest::CanonicalEncoder encoder) {
@@ -61,7 +60,7 @@ absl::Status CheckInputs(const std::vector<Input>& inputs) {
 }
 
 absl::Status CheckEdits(const std::vector<transform::Edit>& edits) {
-  if (edits.size() > kMaxEdits) {
+  if (edits.size() > std::size_t{kMaxEdits}) {
     return base::InvalidFieldError(
         "origin.derive.edits",
         absl::StrCat("has ", edits.size(), " edits, expected at most ", kMaxEdits));

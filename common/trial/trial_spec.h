@@ -32,6 +32,9 @@ struct Init {
 
 inline constexpr char kParentRole[] = "parent";
 
+// Edits that a trial has at most.
+inline constexpr int kMaxEdits = 1'000;
+
 struct Input {
   std::string role;  // kParentRole
   NetworkRef network;

@@ -15,7 +15,6 @@ namespace graft::wire {
 namespace {
 
 constexpr int kMaxInputs = 16;
-constexpr int kMaxEdits = 1'000;
 
 // Names the field that a nested message stands in.
 template <typename T>
@@ -36,7 +35,7 @@ absl::Status CheckCount(std::string_view field, int count, int limit) {
 
 absl::StatusOr<trial::Derive> DeriveFromProto(const v1::Origin::Derive& proto) {
   RETURN_IF_ERROR(CheckCount("inputs", proto.inputs_size(), kMaxInputs));
-  RETURN_IF_ERROR(CheckCount("edits", proto.edits_size(), kMaxEdits));
+  RETURN_IF_ERROR(CheckCount("edits", proto.edits_size(), trial::kMaxEdits));
   trial::Derive derive;
   for (int i = 0; i < proto.inputs_size(); ++i) {
     ASSIGN_OR_RETURN(trial::NetworkRef network, At(absl::StrCat("inputs[", i, "].network"),

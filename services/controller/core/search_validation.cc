@@ -22,6 +22,8 @@ constexpr std::size_t kMaxLabels = 64;
 constexpr std::size_t kMaxNumericsClassBytes = 1024;
 constexpr std::int64_t kMaxEpisodes = 100'000;
 constexpr std::int64_t kMaxChildren = 1'000;
+// An action costs about a millisecond, and the controller does nothing else meanwhile.
+constexpr std::int64_t kMaxEpisodeActions = 100'000;
 constexpr std::size_t kMaxDatasetNameBytes = 63;
 
 constexpr std::string_view kTaskField = "task.image_classification";
@@ -75,6 +77,12 @@ void CheckNumbers(const SearchSpec& spec, Problems& problems) {
   problems.CheckRange("budget.children_per_episode", spec.children_per_episode, 1, kMaxChildren);
   problems.CheckRange("policy.parents", spec.parents, 1, kMaxChildren);
   problems.CheckRange("policy.max_redraws", spec.max_redraws, 0, kMaxChildren);
+  const std::int64_t actions = spec.children_per_episode * (1 + spec.max_redraws) *
+                               std::max(policy::ActionsPerChild(spec.policy), 1);
+  if (actions <= kMaxEpisodeActions) return;
+  problems.Add("policy.max_redraws",
+               absl::StrCat("is ", spec.max_redraws, ": an episode could draw ", actions,
+                            " actions, expected at most ", kMaxEpisodeActions));
 }
 
 // Metrics that training and a mere evaluation both measure.
@@ -107,6 +115,15 @@ void CheckRecipe(std::string_view field, const trial::Recipe& recipe, Problems& 
     problems.Add(absl::StrCat(base::ToAbsl(field), ".epochs"),
                  "is 0, expected at least 1: networks of a search are trained");
   }
+}
+
+// Children are trained where their start network was: a worker gives all its trials the same
+// number of threads.
+void CheckThreads(const SearchSpec& spec, Problems& problems) {
+  if (spec.start_recipe.threads == spec.recipe.threads) return;
+  problems.Add("start_recipe.threads",
+               absl::StrCat("is ", spec.start_recipe.threads, ", expected ", spec.recipe.threads,
+                            " as in `recipe`: all trials of a search run with as many"));
 }
 
 // Fills in the numbers of images and checks that the data set has so many.
@@ -166,6 +183,7 @@ absl::StatusOr<SearchSpec> CompleteSearchSpec(SearchSpec spec, const Dataset* da
   CheckObjective(spec, problems);
   CheckRecipe("start_recipe", spec.start_recipe, problems);
   CheckRecipe("recipe", spec.recipe, problems);
+  CheckThreads(spec, problems);
   CompleteTask(task, *dataset, problems);
   const absl::StatusOr<Explorer> explorer = factory(spec, *dataset);
   if (!explorer.ok()) problems.Add("space", explorer.status());

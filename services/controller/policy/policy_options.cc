@@ -47,6 +47,19 @@ absl::Status Validate(const PolicyOptions& options) {
   return std::visit([](const auto& kind) { return Check(kind); }, options);
 }
 
+int ActionsPerChild(const PolicyOptions& options) {
+  return std::visit([](const auto& kind) { return kind.widen_actions + kind.deepen_actions; },
+                    options);
+}
+
+std::int64_t MaxEdits(const PolicyOptions& options, std::int64_t max_layers) {
+  return std::visit(
+      [max_layers](const auto& kind) {
+        return kind.widen_actions * max_layers + kind.deepen_actions;
+      },
+      options);
+}
+
 std::unique_ptr<Policy> MakePolicy(const PolicyOptions& options, const space::SearchSpace* space,
                                    std::uint64_t seed) {
   GRAFT_CHECK_OK(Validate(options));

@@ -38,6 +38,12 @@ using PolicyOptions = std::variant<RandomOptions, EasOptions>;
 // INVALID_ARGUMENT: a field error with a path in proto names, for example `eas.learning_rate`.
 absl::Status Validate(const PolicyOptions& options);
 
+// Actions that are drawn for a child.
+int ActionsPerChild(const PolicyOptions& options);
+// Edits that a child has at most if no network has more than `max_layers` hidden layers: widening
+// may widen each of them.
+std::int64_t MaxEdits(const PolicyOptions& options, std::int64_t max_layers);
+
 // `space` must outlive the policy; `options` are valid.
 std::unique_ptr<Policy> MakePolicy(const PolicyOptions& options, const space::SearchSpace* space,
                                    std::uint64_t seed);

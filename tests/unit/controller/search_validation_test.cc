@@ -84,6 +84,7 @@ INSTANTIATE_TEST_SUITE_P(
                  }},
         BadField{"policy.parents", [](SearchSpec& s) { s.parents = 0; }},
         BadField{"policy.max_redraws", [](SearchSpec& s) { s.max_redraws = -1; }},
+        BadField{"start_recipe.threads", [](SearchSpec& s) { s.recipe.threads = 2; }},
         BadField{"recipe.epochs", [](SearchSpec& s) { s.recipe.epochs = 0; }},
         BadField{"recipe.batch_size", [](SearchSpec& s) { s.recipe.batch_size = 0; }},
         BadField{"start_recipe.sgd.momentum",
@@ -110,6 +111,25 @@ TEST(CompleteSearchSpecTest, EasLearnsFromAccuracyAlone) {
   const auto completed = Complete(spec);
   ASSERT_TRUE(absl::IsInvalidArgument(completed.status())) << completed.status();
   EXPECT_EQ(base::FieldViolations(completed.status()).at(0).field, "objective.metric");
+}
+
+TEST(CompleteSearchSpecTest, EpisodeThatWouldHoldUpTheControllerIsRefused) {
+  SearchSpec spec = FakeSpec();
+  spec.children_per_episode = 1000;
+  spec.max_redraws = 1000;
+  const auto completed = Complete(spec);
+  ASSERT_TRUE(absl::IsInvalidArgument(completed.status())) << completed.status();
+  EXPECT_EQ(base::FieldViolations(completed.status()).at(0).field, "policy.max_redraws");
+}
+
+TEST(MakeExplorerTest, ChildWithMoreEditsThanATrialMayHaveIsRefused) {
+  SearchSpec spec = FakeSpec();
+  spec.space.max_layers = 500;
+  Dataset dataset = FakeDataset();
+  dataset.image_shape = {1, 28, 28};
+  const auto explorer = MakeExplorer(spec, dataset);
+  ASSERT_TRUE(absl::IsInvalidArgument(explorer.status())) << explorer.status();
+  EXPECT_EQ(base::FieldViolations(explorer.status()).at(0).field, "space.plain.max_layers");
 }
 
 TEST(MakeExplorerTest, ImpossibleSpaceNamesItsField) {

@@ -78,7 +78,7 @@ TEST(PlainSpaceTest, DefaultsAreTheDemoSpace) {
   EXPECT_THAT(space.units(), ElementsAre(8, 16, 24, 32, 40, 48, 56, 64, 72, 80));
   EXPECT_THAT(space.kernels(), ElementsAre(1, 3, 5));
   EXPECT_EQ(space.max_layers(), 50);
-  EXPECT_EQ(space.max_macs(), 0);
+  EXPECT_EQ(space.max_macs(), std::int64_t{1} << 32);
 }
 
 TEST(PlainSpaceTest, VocabularyIsPaddingConvolutionsUnitsAndPool) {
@@ -345,7 +345,7 @@ TEST(PlainSpaceOptionsTest, LimitsMustHoldTheStart) {
   --options.max_macs;
   ExpectComplaint(options, "max_macs", "the multiply-accumulates of the start network");
   options.max_macs = -1;
-  ExpectComplaint(options, "max_macs", "must not be negative");
+  ExpectComplaint(options, "max_macs", "must be between 1 and 4294967296");
   options = {};
   options.max_layers = 4;
   ExpectComplaint(options, "max_layers", "must be at least 5");

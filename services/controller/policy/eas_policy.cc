@@ -2,12 +2,14 @@
 
 #include <algorithm>
 #include <cmath>
+#include <limits>
 #include <numeric>
 #include <optional>
 #include <utility>
 
 #include "absl/strings/str_cat.h"
 #include "common/base/status_macros.h"
+#include "common/base/strings.h"
 #include "services/controller/policy/actions.h"
 #include "services/controller/policy/episode_values.h"
 #include "services/controller/policy/float_math.h"
@@ -60,6 +62,21 @@ EasNetwork::Sizes SizesOf(const space::SearchSpace& space) {
 
 StepCounts CountsOf(const EasOptions& options) {
   return {.widen = options.widen_actions, .deepen = options.deepen_actions};
+}
+
+// Parameters up to this size give finite logits, whatever the tokens.
+constexpr float kMaxParameter = 1e6F;
+
+// FAILED_PRECONDITION unless all `values` are numbers of at most `limit`, which says that the
+// policy's training diverged.
+absl::Status CheckMagnitude(std::string_view what, std::span<const float> values, float limit) {
+  for (const float value : values) {
+    if (std::abs(value) <= limit) continue;
+    return absl::FailedPreconditionError(
+        absl::StrCat("the policy diverged: its ", base::ToAbsl(what), " hold ", value,
+                     "; a smaller policy.eas.learning_rate or max_accuracy may help"));
+  }
+  return absl::OkStatus();
 }
 
 absl::Status CheckBlocks(const Parameters& parameters, digest::CanonicalDecoder& decoder) {
@@ -147,8 +164,10 @@ absl::Status EasPolicy::Observe(std::span<const Observation> episode) {
 
   std::vector<float> gradient(network_.parameters().values().size());
   const LossTerms terms = ReinforceLoss(network_, steps, options_.entropy_weight, gradient);
+  RETURN_IF_ERROR(CheckMagnitude("gradient", gradient, std::numeric_limits<float>::max()));
   AdamStep({.learning_rate = options_.learning_rate}, gradient, adam_,
            network_.parameters().values());
+  RETURN_IF_ERROR(CheckMagnitude("parameters", network_.parameters().values(), kMaxParameter));
   baseline_ = next_baseline;
 
   diagnostics["mean_reward"] = std::accumulate(rewards.begin(), rewards.end(), 0.0) / count;
@@ -190,6 +209,7 @@ absl::Status EasPolicy::RestoreState(std::string_view state) {
   RETURN_IF_ERROR(CheckBlocks(network_.parameters(), decoder));
   const std::size_t size = network_.parameters().values().size();
   ASSIGN_OR_RETURN(const std::vector<float> values, DecodeFloats(size, decoder));
+  RETURN_IF_ERROR(CheckMagnitude("parameters", values, kMaxParameter));
   AdamState adam;
   ASSIGN_OR_RETURN(adam.steps, decoder.U64());
   ASSIGN_OR_RETURN(const std::vector<float> powers, DecodeFloats(2, decoder));

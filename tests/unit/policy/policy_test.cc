@@ -1,15 +1,18 @@
 // What every policy promises.
 #include "services/controller/policy/policy.h"
 
+#include <cstring>
 #include <memory>
 #include <string>
 #include <utility>
 #include <vector>
 
 #include "common/base/field_error.h"
+#include "common/digest/canonical.h"
 #include "common/digest/sha256.h"
 #include "gtest/gtest.h"
 #include "services/controller/policy/actions.h"
+#include "services/controller/policy/eas_network.h"
 #include "services/controller/policy/policy_options.h"
 #include "services/controller/policy/walk.h"
 #include "tests/unit/policy/policy_test_util.h"
@@ -226,6 +229,37 @@ INSTANTIATE_TEST_SUITE_P(
                     BadOptions{EasOptions{.learning_rate = 0}, "eas.learning_rate"},
                     BadOptions{EasOptions{.entropy_weight = -1}, "eas.entropy_weight"},
                     BadOptions{EasOptions{.max_accuracy = 1}, "eas.max_accuracy"}));
+
+// A policy's saved state with all its parameters set to `value`.
+std::string StateWithParameters(const Policy& policy, std::size_t count, float value) {
+  // Then come the optimiser's two moments of as many floats each.
+  std::string state = policy.SaveState();
+  const std::size_t seal = 9 + 32;  // tag, size, SHA-256
+  digest::CanonicalEncoder size;
+  size.Bytes(std::string(4 * count, '\0'));
+  const std::string header = std::move(size).Finish()->substr(0, 9);
+  const std::size_t begin = state.find(header) + header.size();
+  for (std::size_t i = 0; i < count; ++i) std::memcpy(&state[begin + 4 * i], &value, 4);
+  digest::CanonicalEncoder digest;
+  digest.Bytes(digest::Sha256(state.substr(0, state.size() - seal)).AsStringView());
+  return state.substr(0, state.size() - seal) + *std::move(digest).Finish();
+}
+
+TEST(EasPolicyRestoreTest, ParametersOfADivergedPolicyAreRefused) {
+  const space::PlainSpace space = MakeSpace();
+  const std::size_t count = EasNetwork({.vocabulary = space.vocabulary_size(),
+                                        .blocks = space.block_count(),
+                                        .positions = kMaxPositions,
+                                        .kernels = static_cast<int>(space.kernels().size())})
+                                .parameters()
+                                .values()
+                                .size();
+  const std::unique_ptr<Policy> policy = MakePolicy(EasOptions(), &space, 7);
+  EXPECT_TRUE(policy->RestoreState(StateWithParameters(*policy, count, 9e5F)).ok());
+  EXPECT_TRUE(policy->Propose(space.start()).ok()) << "logits are numbers";
+  EXPECT_EQ(policy->RestoreState(StateWithParameters(*policy, count, 2e6F)).code(),
+            absl::StatusCode::kFailedPrecondition);
+}
 
 TEST(PolicyDefaultsTest, DefaultsAreValidAndAsPublished) {
   EXPECT_TRUE(Validate(RandomOptions{}).ok());

@@ -43,6 +43,14 @@ class Registry::Impl final : public prometheus::Collectable {
     }
   }
 
+  void RemoveGauges(const Labels& labels) {
+    base::MutexLock lock(&mutex_);
+    for (const auto& [name, family] : gauges) {
+      // Add finds a gauge that is there, and makes none that would stay.
+      if (family->Has(labels)) family->Remove(&family->Add(labels));
+    }
+  }
+
   void OnCollect(std::function<void()> update) {
     base::MutexLock lock(&mutex_);
     updates_.push_back(std::move(update));
@@ -79,6 +87,8 @@ Counter Registry::AddCounter(std::string_view name, std::string_view help, const
 Gauge Registry::AddGauge(std::string_view name, std::string_view help, const Labels& labels) {
   return Gauge(impl_->Add(&impl_->gauges, prometheus::BuildGauge(), name, help, labels));
 }
+
+void Registry::RemoveGauges(const Labels& labels) { impl_->RemoveGauges(labels); }
 
 Histogram Registry::AddHistogram(std::string_view name, std::string_view help,
                                  const std::vector<double>& bounds, const Labels& labels) {

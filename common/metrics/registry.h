@@ -66,6 +66,8 @@ class Registry {
 
   Counter AddCounter(std::string_view name, std::string_view help, const Labels& labels = {});
   Gauge AddGauge(std::string_view name, std::string_view help, const Labels& labels = {});
+  // Ends all gauges with exactly these labels. Nobody may use them any more.
+  void RemoveGauges(const Labels& labels);
   // `bounds`: ascending upper bounds of the buckets.
   Histogram AddHistogram(std::string_view name, std::string_view help,
                          const std::vector<double>& bounds, const Labels& labels = {});

@@ -1,9 +1,15 @@
 #include "services/controller/controller_metrics.h"
 
+#include <memory>
+#include <set>
 #include <string>
+#include <utility>
+#include <vector>
 
+#include "absl/base/thread_annotations.h"
 #include "absl/strings/str_cat.h"
 #include "absl/time/time.h"
+#include "common/base/mutex.h"
 
 namespace graft::controller {
 namespace {
@@ -30,25 +36,52 @@ void Publish(const Stats& stats, metrics::Registry* registry) {
       ->AddGauge("graft_seconds_since_progress",
                  "Seconds since a result came in; 0 while no search is active.")
       .Set(absl::ToDoubleSeconds(stats.since_progress));
-  for (const Stats::ActiveSearch& search : stats.active) {
-    const metrics::Labels labels{{"search", ToString(search.id)}};
+}
+
+metrics::Labels LabelsOf(SearchId search) { return {{"search", ToString(search)}}; }
+
+void Publish(const Stats::SearchStats& search, metrics::Registry* registry) {
+  const metrics::Labels labels = LabelsOf(search.id);
+  registry
+      ->AddGauge("graft_search_preservation_error",
+                 "Largest preservation error of any child of a search.", labels)
+      .Set(search.max_preservation_error);
+  for (const auto& [name, value] : search.policy) {
     registry
-        ->AddGauge("graft_search_preservation_error",
-                   "Largest preservation error of any child of a search.", labels)
-        .Set(search.max_preservation_error);
-    for (const auto& [name, value] : search.policy) {
-      registry
-          ->AddGauge(absl::StrCat("graft_policy_", name),
-                     "Diagnostic of a search's policy after its last episode.", labels)
-          .Set(value);
-    }
+        ->AddGauge(absl::StrCat("graft_policy_", name),
+                   "Diagnostic of a search's policy after its last episode.", labels)
+        .Set(value);
   }
 }
+
+// The gauges of searches, which come and go. Thread-safe: scrapes may overlap.
+class SearchGauges {
+ public:
+  void Publish(const std::vector<Stats::SearchStats>& searches, metrics::Registry* registry) {
+    base::MutexLock lock(&mutex_);
+    std::set<SearchId> gone = std::move(published_);
+    published_.clear();
+    for (const Stats::SearchStats& search : searches) {
+      controller::Publish(search, registry);
+      gone.erase(search.id);
+      published_.insert(search.id);
+    }
+    for (const SearchId id : gone) registry->RemoveGauges(LabelsOf(id));
+  }
+
+ private:
+  base::Mutex mutex_;
+  std::set<SearchId> published_ ABSL_GUARDED_BY(mutex_);
+};
 
 }  // namespace
 
 void PublishMetrics(const Controller* controller, metrics::Registry* registry) {
-  registry->OnCollect([controller, registry] { Publish(controller->GetStats(), registry); });
+  registry->OnCollect([controller, registry, searches = std::make_shared<SearchGauges>()] {
+    const Stats stats = controller->GetStats();
+    Publish(stats, registry);
+    searches->Publish(stats.searches, registry);
+  });
 }
 
 }  // namespace graft::controller

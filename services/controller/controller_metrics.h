@@ -12,7 +12,8 @@ namespace graft::controller {
 //   graft_leases, graft_workers, graft_events
 //   graft_seconds_since_progress                     0 while no search is active; to alert on
 //   graft_search_preservation_error{search}          largest of any child
-//   graft_policy_<diagnostic>{search}                entropy, baseline, ... of running searches
+//   graft_policy_<diagnostic>{search}                entropy, baseline, ... of its last episode
+// A search's own are published until two minutes after its end.
 // Both must outlive the registry's endpoint.
 void PublishMetrics(const Controller* controller, metrics::Registry* registry);
 

@@ -17,6 +17,7 @@ namespace graft::metrics {
 namespace {
 
 using ::testing::HasSubstr;
+using ::testing::Not;
 
 // The answer to a GET of /metrics.
 std::string Fetch(const std::string& address) {
@@ -65,6 +66,19 @@ TEST(RegistryTest, GaugesAreUpdatedWhenRead) {
   registry.OnCollect([&] { gauge.Set(++reads); });
   EXPECT_THAT(registry.Render(), HasSubstr("graft_now 1\n"));
   EXPECT_THAT(registry.Render(), HasSubstr("graft_now 2\n"));
+}
+
+TEST(RegistryTest, RemovedGaugesAreGoneAndOthersStay) {
+  Registry registry;
+  for (const char* search : {"1", "2"}) {
+    registry.AddGauge("graft_entropy", "Entropy.", {{"search", search}}).Set(1);
+    registry.AddGauge("graft_baseline", "Baseline.", {{"search", search}}).Set(1);
+  }
+  registry.RemoveGauges({{"search", "1"}});
+  EXPECT_THAT(registry.Render(), Not(HasSubstr("search=\"1\"")));
+  EXPECT_THAT(registry.Render(), HasSubstr("graft_entropy{search=\"2\"} 1"));
+  registry.AddGauge("graft_entropy", "Entropy.", {{"search", "1"}}).Set(3);
+  EXPECT_THAT(registry.Render(), HasSubstr("graft_entropy{search=\"1\"} 3"));
 }
 
 TEST(RegistryDeathTest, OneNameForTwoKindsIsABrokenInvariant) {

@@ -37,6 +37,11 @@ std::optional<double> BestValue(const v1::SearchProgress& progress) {
   return progress.has_best_value() ? std::optional(progress.best_value()) : std::nullopt;
 }
 
+// What a search that has not begun waits for.
+std::string WaitingFor(const v1::SearchProgress& progress) {
+  return progress.waiting_for().empty() ? "a free worker" : progress.waiting_for();
+}
+
 std::string PreservationLabel(const v1::Measurement& measurement) {
   if (!measurement.has_preservation_error()) return "-";
   return absl::StrFormat("%.1e", measurement.preservation_error());
@@ -172,13 +177,15 @@ std::string WorkerTable(const std::vector<v1::Worker>& workers) {
   Table table({{"WORKER"},
                {"HOST"},
                {"SLOTS", kRight},
+               {"THREADS", kRight},
                {"RUNNING", kRight},
                {"NUMERICS"},
                {"VERSION"},
                {"LAST SEEN"}});
   for (const v1::Worker& worker : workers) {
     table.AddRow({ShortName(worker.name()), worker.host(), absl::StrCat(worker.slots()),
-                  absl::StrCat(worker.trials_size()), worker.numerics_class(), worker.version(),
+                  absl::StrCat(worker.threads()), absl::StrCat(worker.trials_size()),
+                  worker.numerics_class(), worker.version(),
                   TimeUtil::ToString(worker.last_seen_time())});
   }
   return table.ToString();
@@ -206,6 +213,7 @@ std::string Describe(const v1::Search& search) {
   AppendLine(text, "name", search.spec().display_name());
   AppendLine(text, "state", StateLabel(search.state()));
   if (!search.error().empty()) AppendLine(text, "error", search.error());
+  if (!progress.waiting_for().empty()) AppendLine(text, "waits for", progress.waiting_for());
   AppendLine(text, "episode", absl::StrCat(progress.episode(), " of ", progress.episodes()));
   AppendLine(text, "trials",
              absl::StrCat(progress.completed_trials(), " completed, ", progress.running_trials(),
@@ -267,7 +275,9 @@ std::string Describe(const v1::Network& network) {
 
 std::string ProgressLine(const v1::Search& search) {
   const v1::SearchProgress& progress = search.progress();
-  if (search.state() == v1::SEARCH_STATE_PENDING) return "waiting for a first worker";
+  if (search.state() == v1::SEARCH_STATE_PENDING) {
+    return absl::StrCat("waiting for ", WaitingFor(progress));
+  }
   std::string text = progress.episode() == 0
                          ? "start network trains"
                          : absl::StrCat("episode ", progress.episode(), "/", progress.episodes());
@@ -282,7 +292,9 @@ std::string ProgressLine(const v1::Search& search) {
   if (progress.has_start_value()) {
     absl::StrAppend(&text, "  start ", FormatPercent(progress.start_value()));
   }
-  if (progress.has_time_left() && !HasEnded(search.state())) {
+  if (!progress.waiting_for().empty()) {
+    absl::StrAppend(&text, "  waiting for ", progress.waiting_for());
+  } else if (progress.has_time_left() && !HasEnded(search.state())) {
     absl::StrAppend(&text, "  ", cli::FormatDuration(ToDuration(progress.time_left())), " left");
   }
   return text;

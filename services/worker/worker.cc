@@ -115,6 +115,7 @@ Worker::Worker(const v1::WorkerConfig& config, rpc::InterruptibleSleeper* sleepe
     : config_(config), sleeper_(sleeper), metrics_(metrics) {
   info_.set_name(config.name());
   info_.set_slots(config.slots());
+  info_.set_threads(config.threads_per_trial());
   info_.set_host(HostName());
   info_.set_version(std::string(base::Version()));
 }

@@ -85,10 +85,7 @@ absl::Status Controller::ApplyRecord(const Record& record) {
   for (const digest::TrialKey& key : changes.leased) {
     leases_.Extend(key, record.time + options_.lease_duration);
   }
-  for (const SearchId id : changes.searches) {
-    touched_.insert(id);
-    if (HasEnded(state_.FindSearch(id)->state)) sessions_.erase(id);
-  }
+  touched_.insert(changes.searches.begin(), changes.searches.end());
   if (std::holds_alternative<SearchCreated>(record.event) ||
       std::holds_alternative<EvaluationCompleted>(record.event)) {
     last_progress_ = record.time;
@@ -160,7 +157,26 @@ void Controller::Tick() {
   const absl::Time now = clock_->Now();
   ExpireLeases(now);
   workers_.ForgetSilent(now - options_.worker_memory);
+  std::erase_if(sessions_, [&](const auto& entry) {
+    mutex_.AssertHeld();
+    return state_.FindSearch(entry.first)->end_time < now - options_.session_memory;
+  });
   Advance();
+  TellWaits();
+}
+
+void Controller::TellWaits() {
+  std::map<SearchId, std::string> waits;
+  Changes changes;
+  for (const SearchId id : state_.active_searches()) {
+    std::string wait = WaitingFor(*state_.FindSearch(id), workers_);
+    if (wait != waits_[id]) changes.searches.insert(id);
+    waits.emplace(id, std::move(wait));
+  }
+  waits_ = std::move(waits);
+  if (!changes.searches.empty()) {
+    Publish(changes, {.sequence = state_.last_sequence(), .beat = ++beat_});
+  }
 }
 
 Stats Controller::GetStats() const {
@@ -170,15 +186,18 @@ Stats Controller::GetStats() const {
               .events = state_.last_sequence(),
               .leases = leases_.size(),
               .workers = static_cast<std::int64_t>(workers_.workers().size())};
-  for (const SearchId id : state_.active_searches()) {
-    Stats::ActiveSearch active{
+  const std::set<SearchId>& active = state_.active_searches();
+  std::set<SearchId> shown = active;
+  for (const auto& [id, session] : sessions_) shown.insert(id);
+  for (const SearchId id : shown) {
+    Stats::SearchStats search{
         .id = id, .max_preservation_error = state_.FindSearch(id)->max_preservation_error};
     if (const auto session = sessions_.find(id); session != sessions_.end()) {
-      active.policy = session->second->Diagnostics();
+      search.policy = session->second->Diagnostics();
     }
-    stats.active.push_back(std::move(active));
+    stats.searches.push_back(std::move(search));
   }
-  if (!stats.active.empty()) stats.since_progress = clock_->Now() - last_progress_;
+  if (!active.empty()) stats.since_progress = clock_->Now() - last_progress_;
   return stats;
 }
 

@@ -37,10 +37,13 @@ struct ControllerOptions {
   absl::Duration lease_duration = absl::Seconds(30);
   // A trial is given up with this many attempts that failed for reasons of its own.
   std::int64_t max_failures = 2;
-  // A trial is given up with this many attempts that were lost, handed back or crashed.
+  // A trial is given up with this many attempts that were lost or crashed. Those that a worker
+  // handed back in order, because it ends, say nothing of the trial and are not counted.
   std::int64_t max_interruptions = 5;
   // A worker not heard from for so long is forgotten.
   absl::Duration worker_memory = absl::Minutes(10);
+  // For so long after a search's end its policy still tells metrics.
+  absl::Duration session_memory = absl::Minutes(2);
 };
 
 // Told of changes, by whichever thread made them and without the controller's lock. Must not block.
@@ -209,7 +212,9 @@ class Controller {
   bool AdvanceOnce(SearchId id) ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_);
   absl::StatusOr<PolicySession*> Session(const Search& search)
       ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_);
-  void PinSearches(const std::string& numerics_class) ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_);
+  void PinSearches(const WorkerInfo& worker) ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_);
+  // Tells watchers of searches that wait for another kind of worker than before.
+  void TellWaits() ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_);
   void ExpireLeases(absl::Time now) ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_);
   // The event that ends a leased attempt with a failure: queued again or given up.
   Event FailureEvent(const Evaluation& evaluation, const trial::Failure& failure) const;
@@ -240,6 +245,7 @@ class Controller {
   LeaseTable leases_ ABSL_GUARDED_BY(mutex_);
   WorkerTable workers_ ABSL_GUARDED_BY(mutex_);
   std::map<SearchId, std::unique_ptr<PolicySession>> sessions_ ABSL_GUARDED_BY(mutex_);
+  std::map<SearchId, std::string> waits_ ABSL_GUARDED_BY(mutex_);  // what was told of each
   std::set<SearchId> touched_ ABSL_GUARDED_BY(mutex_);  // whose next step is to be looked for
   absl::Time last_progress_ ABSL_GUARDED_BY(mutex_) = absl::InfinitePast();
   News news_ ABSL_GUARDED_BY(mutex_);

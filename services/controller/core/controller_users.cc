@@ -49,9 +49,7 @@ absl::StatusOr<const Search*> Controller::FindSearch(SearchId id) const {
   return search;
 }
 
-SearchView Controller::View(const Search& search) const {
-  return MakeSearchView(search, workers_.Slots(search.numerics_class));
-}
+SearchView Controller::View(const Search& search) const { return MakeSearchView(search, workers_); }
 
 TrialView Controller::View(const Trial& trial) const {
   const Evaluation& evaluation = *state_.FindEvaluation(trial.key);

@@ -30,6 +30,7 @@ absl::Status CheckWorker(const WorkerInfo& worker) {
   if (worker.name.empty()) return base::InvalidFieldError("worker.name", "is missing");
   RETURN_IF_ERROR(CheckText("worker.name", worker.name, kMaxWorkerTextBytes));
   RETURN_IF_ERROR(CheckText("worker.host", worker.host, kMaxNumericsClassBytes));
+  if (worker.threads < 1) return base::InvalidFieldError("worker.threads", "is negative");
   RETURN_IF_ERROR(CheckText("worker.version", worker.version, kMaxWorkerTextBytes));
   return CheckText("worker.numerics_class", worker.numerics_class, kMaxNumericsClassBytes);
 }
@@ -49,11 +50,6 @@ absl::Status CheckLeaseRequest(const LeaseRequest& request) {
                                    absl::StrCat("expected at most ", kMaxCachedWeights));
   }
   return absl::OkStatus();
-}
-
-bool IsInterruption(trial::FailureReason reason) {
-  return reason == trial::FailureReason::kLost || reason == trial::FailureReason::kPreempted ||
-         reason == trial::FailureReason::kCrashed;
 }
 
 bool SameOutcome(const Evaluation& evaluation, const trial::TrialResult& result) {
@@ -81,7 +77,7 @@ absl::StatusOr<std::vector<LeaseView>> Controller::LeaseTrials(const LeaseReques
     std::vector<LeaseView> again = LeaseViews(worker.granted);
     if (!again.empty()) return again;
   }
-  PinSearches(request.worker.numerics_class);
+  PinSearches(request.worker);
   Advance();
 
   std::vector<Event> events;
@@ -125,13 +121,12 @@ bool Controller::IsCurrent(const Attempt& attempt, std::string_view worker) cons
          evaluation->attempt == attempt.number && evaluation->worker == worker;
 }
 
-void Controller::PinSearches(const std::string& numerics_class) {
+void Controller::PinSearches(const WorkerInfo& worker) {
   const std::set<SearchId> pending = state_.pending_searches();
   for (const SearchId id : pending) {
-    const std::string& wanted = state_.FindSearch(id)->spec->numerics_class;
-    if (!wanted.empty() && wanted != numerics_class) continue;
+    if (!CanBegin(worker, *state_.FindSearch(id)->spec)) continue;
     const absl::Status status =
-        Commit({SearchPinned{.search = id, .numerics_class = numerics_class}});
+        Commit({SearchPinned{.search = id, .numerics_class = worker.numerics_class}});
     if (!status.ok()) {
       base::LogError("a search was not begun", {{"search", ToString(id)}, {"error", status}});
     }
@@ -161,7 +156,7 @@ Event Controller::FailureEvent(const Evaluation& evaluation, const trial::Failur
   const bool interruption = IsInterruption(failure.reason);
   const std::int64_t count = (interruption ? evaluation.interruptions : evaluation.failures) + 1;
   const std::int64_t limit = interruption ? options_.max_interruptions : options_.max_failures;
-  if (count < limit) {
+  if (failure.reason == trial::FailureReason::kPreempted || count < limit) {
     return EvaluationRequeued{
         .key = evaluation.key, .attempt = evaluation.attempt, .failure = failure};
   }

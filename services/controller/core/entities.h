@@ -85,7 +85,7 @@ struct Evaluation {
   std::int64_t attempt = 0;  // current or last, from 1; 0 before the first. Fences off late reports
   std::string worker;        // of that attempt
   std::int64_t failures = 0;       // attempts that failed for reasons of the trial's own
-  std::int64_t interruptions = 0;  // attempts that were lost, handed back or crashed
+  std::int64_t interruptions = 0;  // attempts that were lost or crashed
 
   std::optional<trial::Failure> failure;             // of the last attempt that failed
   std::shared_ptr<const trial::TrialResult> result;  // once kCompleted

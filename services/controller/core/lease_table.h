@@ -55,6 +55,7 @@ class LeaseTable {
 struct WorkerInfo {
   std::string name;
   std::int64_t slots = 0;
+  std::int64_t threads = 1;  // of each trial
   std::string numerics_class;
   std::string host;
   std::string version;

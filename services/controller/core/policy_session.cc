@@ -76,6 +76,7 @@ absl::StatusOr<std::vector<PlannedChild>> PolicySession::Propose(
   for (const digest::NetworkDigest& digest : parents) {
     ASSIGN_OR_RETURN(const Network* parent, FindParent(state, digest));
     ASSIGN_OR_RETURN(PlannedChild child, Draw(*parent));
+    seen.emplace(digest, parent->ref.architecture.fingerprint());
     for (std::int64_t redraw = 0; redraw < search.spec->max_redraws; ++redraw) {
       if (!seen.contains({digest, child.architecture.fingerprint()})) break;
       ASSIGN_OR_RETURN(child, Draw(*parent));

@@ -55,9 +55,9 @@ class PolicySession {
 
   const arch::Architecture& start() const { return explorer_.start; }
 
-  // Draws child i from parents[i], each a network of `state`. A child that equals an earlier one -
-  // same parent, same fingerprint - is drawn again up to SearchSpec::max_redraws times. The
-  // search's start network must be measured.
+  // Draws child i from parents[i], each a network of `state`. A child that equals its parent or an
+  // earlier child of that parent, by fingerprint, is drawn again up to SearchSpec::max_redraws
+  // times. The search's start network must be measured.
   absl::StatusOr<std::vector<PlannedChild>> Propose(const State& state, const Search& search,
                                                     std::span<const digest::NetworkDigest> parents);
 

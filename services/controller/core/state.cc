@@ -50,6 +50,10 @@ bool IsDeterministic(trial::FailureReason reason) {
   return false;
 }
 
+bool IsInterruption(trial::FailureReason reason) {
+  return reason == trial::FailureReason::kLost || reason == trial::FailureReason::kCrashed;
+}
+
 absl::Status State::Apply(const Record& record, Changes* changes) {
   if (record.sequence != last_sequence_ + 1) {
     return Illegal("event ", record.sequence, " follows event ", last_sequence_);
@@ -247,10 +251,9 @@ absl::Status State::ApplyEvent(const EvaluationLeased& event) {
 absl::Status State::ApplyEvent(const EvaluationRequeued& event) {
   ASSIGN_OR_RETURN(Evaluation * evaluation, LeasedEvaluation(event.key, event.attempt));
   const trial::FailureReason reason = event.failure.reason;
-  const bool interrupted = reason == trial::FailureReason::kLost ||
-                           reason == trial::FailureReason::kPreempted ||
-                           reason == trial::FailureReason::kCrashed;
-  ++(interrupted ? evaluation->interruptions : evaluation->failures);
+  if (reason != trial::FailureReason::kPreempted) {
+    ++(IsInterruption(reason) ? evaluation->interruptions : evaluation->failures);
+  }
   if (reason != trial::FailureReason::kLost) evaluation->reported_attempt = event.attempt;
   evaluation->failure = event.failure;
   SetEvaluationState(*evaluation, TrialState::kQueued);

@@ -127,6 +127,8 @@ class State {
 
 // Whether an evaluation that failed for this reason would fail again.
 bool IsDeterministic(trial::FailureReason reason);
+// Whether an attempt ended so for no reason of the trial's own, as far as can be told.
+bool IsInterruption(trial::FailureReason reason);
 
 }  // namespace graft::controller
 

@@ -2,6 +2,8 @@
 
 #include <algorithm>
 
+#include "absl/strings/str_cat.h"
+
 namespace graft::controller {
 namespace {
 
@@ -39,7 +41,36 @@ std::optional<absl::Duration> EstimateTimeLeft(const Search& search, std::int64_
   return *child_time * total_rounds;
 }
 
-SearchView MakeSearchView(const Search& search, std::int64_t slots) {
+bool CanBegin(const WorkerInfo& worker, const SearchSpec& spec) {
+  return spec.recipe.threads == worker.threads &&
+         (spec.numerics_class.empty() || spec.numerics_class == worker.numerics_class);
+}
+
+std::string WaitingFor(const Search& search, const WorkerTable& workers) {
+  if (HasEnded(search.state)) return "";
+  const auto count = [&search](TrialState state) {
+    return search.trials_by_state[static_cast<int>(state)];
+  };
+  if (search.state != SearchState::kPending) {
+    const bool idle = count(TrialState::kQueued) > 0 && count(TrialState::kLeased) == 0;
+    if (!idle || workers.Slots(search.numerics_class) > 0) return "";
+    return absl::StrCat("a worker of numerics class ", search.numerics_class);
+  }
+  const SearchSpec& spec = *search.spec;
+  for (const auto& [name, worker] : workers.workers()) {
+    if (CanBegin(worker.info, spec)) return "";
+  }
+  if (workers.workers().empty() && spec.numerics_class.empty()) return "a first worker";
+  std::string text = "a worker";
+  if (!spec.numerics_class.empty()) {
+    absl::StrAppend(&text, " of numerics class ", spec.numerics_class);
+  }
+  const std::int64_t threads = spec.recipe.threads;
+  absl::StrAppend(&text, " with ", threads, threads == 1 ? " thread" : " threads", " a trial");
+  return text;
+}
+
+SearchView MakeSearchView(const Search& search, const WorkerTable& workers) {
   SearchView view{.id = search.id,
                   .spec = search.spec,
                   .state = search.state,
@@ -57,7 +88,8 @@ SearchView MakeSearchView(const Search& search, std::int64_t slots) {
     progress.best_value = AsMeasured(search, search.best_child->value);
     progress.best_network = search.best_child->network;
   }
-  progress.time_left = EstimateTimeLeft(search, slots);
+  progress.time_left = EstimateTimeLeft(search, workers.Slots(search.numerics_class));
+  progress.waiting_for = WaitingFor(search, workers);
   progress.max_preservation_error = search.max_preservation_error;
   return view;
 }

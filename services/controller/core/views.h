@@ -27,6 +27,8 @@ struct SearchProgress {
   std::optional<digest::NetworkDigest> best_network;
   std::optional<absl::Duration> time_left;  // an estimate
   double max_preservation_error = 0;
+  // While no worker that was heard from lately can run its trials: what one it needs; else empty.
+  std::string waiting_for;
 };
 
 struct SearchView {
@@ -76,16 +78,21 @@ struct Stats {
   // Since a result came in or a search began; zero while no search is active.
   absl::Duration since_progress;
 
-  struct ActiveSearch {
+  struct SearchStats {
     SearchId id;
     double max_preservation_error = 0;
     std::map<std::string, double> policy;  // Policy::Diagnostics
   };
-  std::vector<ActiveSearch> active;
+  std::vector<SearchStats> searches;  // those active, and those that ended lately
 };
 
-// `slots`: of the workers of the search's numerics class.
-SearchView MakeSearchView(const Search& search, std::int64_t slots);
+SearchView MakeSearchView(const Search& search, const WorkerTable& workers);
+
+// Whether a worker may begin a search that is pending.
+bool CanBegin(const WorkerInfo& worker, const SearchSpec& spec);
+
+// SearchProgress::waiting_for.
+std::string WaitingFor(const Search& search, const WorkerTable& workers);
 
 // Time until a search ends, judged by its trials so far; absent before the start network is trained
 // and once the search has ended. Children of an episode run in rounds of as many as there are

@@ -42,6 +42,7 @@ v1::Directive ToProto(Directive directive) {
 WorkerInfo WorkerInfoFromProto(const v1::WorkerInfo& worker) {
   return {.name = worker.name(),
           .slots = worker.slots(),
+          .threads = worker.threads() == 0 ? 1 : worker.threads(),
           .numerics_class = worker.numerics_class(),
           .host = worker.host(),
           .version = worker.version()};

@@ -68,6 +68,7 @@ v1::SearchProgress ToProto(const SearchProgress& progress, const SearchSpec& spe
   if (progress.best_network) proto.set_best_network(NetworkName(*progress.best_network));
   if (progress.time_left) *proto.mutable_time_left() = wire::ToProto(*progress.time_left);
   proto.set_max_preservation_error(progress.max_preservation_error);
+  proto.set_waiting_for(progress.waiting_for);
   return proto;
 }
 
@@ -163,6 +164,7 @@ v1::Worker ToProto(const WorkerView& worker) {
   v1::Worker proto;
   proto.set_name(absl::StrCat("workers/", worker.info.name));
   proto.set_slots(worker.info.slots);
+  proto.set_threads(worker.info.threads);
   for (const TrialId& trial : worker.trials) proto.add_trials(ToString(trial));
   proto.set_numerics_class(worker.info.numerics_class);
   proto.set_host(worker.info.host);

@@ -283,6 +283,37 @@ TEST_F(ControllerTest, NamedNumericsClassWaitsForItsWorkers) {
   EXPECT_EQ(Get(id).state, SearchState::kPending);
 }
 
+TEST_F(ControllerTest, SearchIsBegunByAWorkerWithItsThreads) {
+  SearchSpec spec = FakeSpec();
+  spec.start_recipe.threads = spec.recipe.threads = 2;
+  const SearchId id = Create(spec).id;
+  EXPECT_THAT(*worker_->Lease(4), IsEmpty());
+  EXPECT_EQ(Get(id).state, SearchState::kPending);
+  EXPECT_EQ(Get(id).progress.waiting_for, "a worker with 2 threads a trial");
+  LeaseRequest request{.worker = {.name = "wide", .slots = 1, .threads = 2}, .slots = 1};
+  request.worker.numerics_class = "fake/threads-2";
+  EXPECT_THAT(*controller_->LeaseTrials(request), SizeIs(1));
+  EXPECT_EQ(Get(id).numerics_class, "fake/threads-2");
+  EXPECT_EQ(Get(id).progress.waiting_for, "");
+}
+
+TEST_F(ControllerTest, SearchTellsThatNoWorkerOfItsClassIsLeft) {
+  const SearchId id = Create().id;
+  EXPECT_EQ(Get(id).progress.waiting_for, "a first worker");
+  ASSERT_TRUE(worker_->Complete(LeaseOne()).ok());
+  EXPECT_EQ(Get(id).progress.waiting_for, "");
+  WatchCursor cursor(id, log_.records().size());
+  clock_.Advance(absl::Hours(1));
+  controller_->Tick();
+  EXPECT_EQ(Get(id).progress.waiting_for, "a worker of numerics class fake/1");
+  const auto update = controller_->NextUpdate(cursor);
+  ASSERT_TRUE(update.ok() && update->has_value()) << update.status();
+  EXPECT_EQ(std::get<SearchView>((*update)->item).progress.waiting_for,
+            "a worker of numerics class fake/1");
+  controller_->Tick();
+  EXPECT_FALSE(controller_->NextUpdate(cursor)->has_value()) << "told once";
+}
+
 // ---- Leases ----------------------------------------------------------------------------------
 
 TEST_F(ControllerTest, ExpiredLeaseReturnsTrialToQueueAndRefusesTheLateReport) {
@@ -413,8 +444,17 @@ INSTANTIATE_TEST_SUITE_P(AllReasons, RetryLimitTest,
                                          std::pair(trial::FailureReason::kInternal, 2),
                                          std::pair(trial::FailureReason::kInputMissing, 2),
                                          std::pair(trial::FailureReason::kCrashed, 5),
-                                         std::pair(trial::FailureReason::kLost, 5),
-                                         std::pair(trial::FailureReason::kPreempted, 5)));
+                                         std::pair(trial::FailureReason::kLost, 5)));
+
+TEST_F(ControllerTest, HandBacksAreNotCounted) {
+  const SearchId id = Create().id;
+  for (int i = 0; i < 20; ++i) {
+    ASSERT_TRUE(worker_->Fail(LeaseOne(), trial::FailureReason::kPreempted).ok());
+    ASSERT_EQ(GetTrial(id, 0).trial.state, TrialState::kQueued) << "after attempt " << i;
+  }
+  ASSERT_TRUE(worker_->Work().ok());
+  EXPECT_EQ(Get(id).state, SearchState::kSucceeded) << Get(id).error;
+}
 
 TEST_F(ControllerTest, WorkersAreListedWithWhatTheyRun) {
   Create();
@@ -636,8 +676,20 @@ TEST_F(ControllerTest, StatsCountWhatThereIs) {
   EXPECT_EQ(stats.leases, 1);
   EXPECT_EQ(stats.workers, 1);
   EXPECT_EQ(stats.since_progress, absl::Seconds(7));
-  ASSERT_THAT(stats.active, SizeIs(1));
-  EXPECT_EQ(stats.active[0].policy.at("entropy"), 0.5);
+  ASSERT_THAT(stats.searches, SizeIs(1));
+  EXPECT_EQ(stats.searches[0].policy.at("entropy"), 0.5);
+}
+
+TEST_F(ControllerTest, StatsTellOfASearchUntilAWhileAfterItsEnd) {
+  Create();
+  ASSERT_TRUE(worker_->Work().ok());
+  controller_->Tick();
+  ASSERT_THAT(controller_->GetStats().searches, SizeIs(1));
+  EXPECT_EQ(controller_->GetStats().searches[0].policy.at("entropy"), 0.5);
+  EXPECT_EQ(controller_->GetStats().since_progress, absl::ZeroDuration());
+  clock_.Advance(absl::Minutes(3));
+  controller_->Tick();
+  EXPECT_THAT(controller_->GetStats().searches, IsEmpty());
 }
 
 }  // namespace

@@ -160,7 +160,7 @@ TEST_F(StateTest, AnotherAttemptThanTheCurrentOneCannotEndAnEvaluation) {
 TEST_F(StateTest, InterruptionsAndFailuresAreCountedApart) {
   const digest::TrialKey key = Begin(kSearch);
   Must(Lease(key));
-  Must(Requeue(key, trial::FailureReason::kPreempted));
+  Must(Requeue(key, trial::FailureReason::kCrashed));
   EXPECT_EQ(state_.FindEvaluation(key)->interruptions, 1);
   EXPECT_EQ(state_.FindEvaluation(key)->failures, 0);
   Must(Lease(key, 2));

@@ -48,7 +48,13 @@ class GzReader {
       const auto chunk = static_cast<unsigned>(std::min(buffer.size() - done, kMaxChunk));
       const int got = gzread(file_.get(), buffer.data() + done, chunk);
       if (got < 0) return Error();
-      if (got == 0) break;
+      if (got == 0) {
+        // zlib hands out what it could decode and only notes that the file ended early.
+        int code = Z_OK;
+        gzerror(file_.get(), &code);
+        cut_short_ = code == Z_BUF_ERROR;
+        break;
+      }
       done += static_cast<std::size_t>(got);
     }
     total_bytes_ += done;
@@ -57,15 +63,15 @@ class GzReader {
 
   const std::string& path() const { return path_; }
   std::uint64_t total_bytes() const { return total_bytes_; }
+  // Whether the last Read met the end of a compressed file before that of its gzip trailer.
+  bool cut_short() const { return cut_short_; }
 
  private:
   GzReader(std::string path, gzFile file) : path_(std::move(path)), file_(file) {}
 
-  // Z_BUF_ERROR is a compressed file that ends early: the caller knows how much it wanted.
   absl::StatusOr<std::size_t> Error() {
     int code = 0;
     const char* message = gzerror(file_.get(), &code);
-    if (code == Z_BUF_ERROR) return std::size_t{0};
     if (code == Z_ERRNO) return base::PosixError(errno, path_);
     return absl::InvalidArgumentError(
         absl::StrCat(path_, ": expected a gzip file, found damaged data: ", message));
@@ -74,6 +80,7 @@ class GzReader {
   std::string path_;
   std::unique_ptr<gzFile_s, GzCloser> file_;
   std::uint64_t total_bytes_ = 0;
+  bool cut_short_ = false;
 };
 
 absl::Status Truncated(const GzReader& reader, std::uint64_t expected) {
@@ -136,6 +143,11 @@ absl::StatusOr<std::vector<std::uint8_t>> ReadValues(GzReader& reader, std::uint
   if (got > 0) {
     return absl::InvalidArgumentError(
         absl::StrCat(reader.path(), ": expected ", expected, " bytes, found more"));
+  }
+  if (reader.cut_short()) {
+    return absl::InvalidArgumentError(
+        absl::StrCat(reader.path(), ": truncated: expected ", expected,
+                     " bytes and their gzip checksum, found ", expected, " bytes without it"));
   }
   return values;
 }

@@ -157,6 +157,9 @@ TEST_F(TrainLoopTest, AnotherFormOfPlanIsRefused) {
             absl::StatusCode::kInvalidArgument);
 }
 
+reference::ReferenceBackend reference_backend;
+cpu::CpuBackend cpu_backend;
+
 class BackendTest : public ::testing::TestWithParam<Backend*> {};
 
 TEST_P(BackendTest, GradientsOfAnythingButAScalarAreRefused) {
@@ -185,15 +188,67 @@ TEST_P(BackendTest, BadRunsAreRefused) {
   EXPECT_EQ(forward(examples.feed(4)), absl::StatusCode::kInvalidArgument);
 }
 
-TEST_P(BackendTest, TrainingOnOneElementAChannelIsRefused) {
+// A batch norm over [F] or [C, 1, 1], whose channels have one element in a batch of one.
+TEST_P(BackendTest, TrainingOnOneElementAChannelIsRefusedAndNamesTheLayer) {
+  const arch::Architecture of_features = testing::WithLoss(testing::Classifier(
+      {1, 2, 2}, {Layer("flatten"), Layer("linear", {{"units", std::int64_t{3}}}),
+                  Layer("batch_norm", {}, {}, "norm"), Layer("relu")}));
+  const arch::Architecture of_pixels = testing::WithLoss(
+      testing::Classifier({1, 2, 2}, {Layer("convolution", {{"filters", std::int64_t{3}},
+                                                            {"kernel", std::int64_t{2}},
+                                                            {"padding", std::int64_t{0}}}),
+                                      Layer("batch_norm", {}, {}, "norm"), Layer("relu")}));
+  for (const arch::Architecture& architecture : {of_features, of_pixels}) {
+    for (const std::int64_t batch : {1, 4}) {
+      const auto plan = GetParam()->Compile(architecture, {.batch = batch});
+      ASSERT_TRUE(plan.ok()) << plan.status();
+      const Examples examples(architecture, batch, 1);
+      ParameterVector parameters = InitializeParameters(architecture, (*plan)->layout(), 1);
+      const ParameterVector before = parameters;
+      const absl::Status status = (*plan)->Forward(Mode::kTraining, examples.feed(1), parameters);
+      EXPECT_EQ(status, absl::InvalidArgumentError(
+                            "layer norm (batch_norm) cannot normalise a single element a channel: "
+                            "train on two examples"));
+      EXPECT_TRUE(std::ranges::equal(parameters.values(), before.values()));
+      EXPECT_TRUE((*plan)->Forward(Mode::kInference, examples.feed(1), parameters).ok());
+    }
+  }
+}
+
+TEST_P(BackendTest, TrainingInBatchesOfOneEndsWithTheLayerThatCannot) {
   const arch::Architecture architecture = testing::WithLoss(testing::Classifier(
-      {4}, {Layer("linear", {{"units", std::int64_t{3}}}), Layer("batch_norm")}));
-  const auto plan = GetParam()->Compile(architecture, {.batch = 4});
-  const Examples examples(architecture, 2, 1);
+      {4}, {Layer("linear", {{"units", std::int64_t{3}}}), Layer("batch_norm", {}, {}, "norm")}));
+  const auto plan = GetParam()->Compile(architecture, {.batch = 1});
+  ASSERT_TRUE(plan.ok()) << plan.status();
+  const Examples examples(architecture, 3, 1);
+  FixedSource source(examples, 1);
   ParameterVector parameters = InitializeParameters(architecture, (*plan)->layout(), 1);
-  EXPECT_EQ((*plan)->Forward(Mode::kTraining, examples.feed(1), parameters).code(),
-            absl::StatusCode::kInvalidArgument);
-  EXPECT_TRUE((*plan)->Forward(Mode::kInference, examples.feed(1), parameters).ok());
+  const absl::Status status = Train(**plan, parameters, source, {}).status();
+  EXPECT_EQ(status.code(), absl::StatusCode::kInvalidArgument);
+  EXPECT_NE(status.message().find("layer norm (batch_norm)"), std::string::npos) << status;
+}
+
+// One example of several pixels a channel has statistics.
+TEST(BatchOfOneTest, TrainsEquallyOnBothBackendsWhereChannelsHaveSeveralElements) {
+  const arch::Architecture architecture = testing::WithLoss(testing::Classifier(
+      {2, 2, 2}, {Layer("convolution", {{"filters", std::int64_t{5}}, {"kernel", std::int64_t{1}}}),
+                  Layer("batch_norm"), Layer("relu")}));
+  const ParameterLayout layout(architecture);
+  const Examples examples(architecture, 1, 1);
+  const auto step = [&](Backend& backend, ParameterVector& parameters) {
+    const auto plan = backend.Compile(architecture, {.batch = 1});
+    EXPECT_TRUE((*plan)->Forward(Mode::kTraining, examples.feed(), parameters).ok());
+    ParameterVector gradients(layout.size());
+    EXPECT_TRUE((*plan)->Backward(examples.feed(), parameters, gradients).ok());
+    return gradients;
+  };
+  ParameterVector expected = testing::RandomParameters(architecture, layout, 1);
+  ParameterVector actual = expected;
+  const ParameterVector expected_gradients = step(reference_backend, expected);
+  const ParameterVector actual_gradients = step(cpu_backend, actual);
+  EXPECT_LE(testing::RelativeDifference(actual.values(), expected.values()), 1e-6);
+  EXPECT_LE(testing::RelativeDifference(actual_gradients.values(), expected_gradients.values()),
+            1e-5);
 }
 
 TEST_P(BackendTest, ChannelStatisticsAreThoseOfTheFetchedValue) {
@@ -240,8 +295,6 @@ TEST_P(BackendTest, AValueThatWasNotFetchedHasNoStatistics) {
             absl::StatusCode::kInvalidArgument);
 }
 
-reference::ReferenceBackend reference_backend;
-cpu::CpuBackend cpu_backend;
 INSTANTIATE_TEST_SUITE_P(Both, BackendTest,
                          ::testing::Values<Backend*>(&reference_backend, &cpu_backend),
                          [](const auto& test) { return test.param->name(); });

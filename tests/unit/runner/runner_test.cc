@@ -244,6 +244,13 @@ TEST_P(RunnerTest, SplitBeyondTheDataSetIsInvalid) {
   EXPECT_THAT(message_, HasSubstr("task.image_classification.train_images: is 1000"));
 }
 
+TEST_P(RunnerTest, BatchesOfOneAreInvalidForABatchNormOverFeatures) {
+  trial::TrialSpec spec = TinyInitSpec();
+  spec.recipe.batch_size = 1;
+  EXPECT_EQ(KindOfRun(spec), FailureKind::kInvalid);
+  EXPECT_THAT(message_, HasSubstr("layer bn3 (batch_norm)"));
+}
+
 TEST_P(RunnerTest, WeightsThatDoNotFitTheParentAreInvalid) {
   TrainParent();
   parent_.Erase(parent_.begin()->first);

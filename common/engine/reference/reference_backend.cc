@@ -1,6 +1,7 @@
 #include "common/engine/reference/reference_backend.h"
 
 #include <algorithm>
+#include <map>
 #include <utility>
 #include <vector>
 
@@ -19,7 +20,8 @@ class PlanImpl final : public ReferencePlan {
       : architecture_(architecture),
         layout_(architecture),
         options_(options),
-        values_(architecture.nodes().size()) {}
+        values_(architecture.nodes().size()),
+        pins_(architecture.nodes().size()) {}
 
   absl::Status Forward(Mode mode, const Feed& feed, ParameterVector& parameters) override {
     trained_ = false;
@@ -29,6 +31,7 @@ class PlanImpl final : public ReferencePlan {
     LoadParameters(parameters);
     for (int i = 0; i < NodeCount(); ++i) {
       Kernel(i).forward(MakeCall(i, mode, feed));
+      for (const auto& [element, value] : pins_[i]) values_[i].data.at(element) = value;
     }
     if (mode == Mode::kTraining) StoreStatistics(parameters);
     trained_ = mode == Mode::kTraining;
@@ -63,6 +66,9 @@ class PlanImpl final : public ReferencePlan {
   }
   std::span<const double> PreciseGradient(arch::NodeIndex node) override {
     return values_.at(node).gradient;
+  }
+  void Pin(arch::NodeIndex node, std::int64_t element, double value) override {
+    pins_.at(node)[element] = value;
   }
 
   const arch::Architecture& architecture() const override { return architecture_; }
@@ -129,7 +135,8 @@ class PlanImpl final : public ReferencePlan {
   const arch::Architecture architecture_;
   const ParameterLayout layout_;
   const PlanOptions options_;
-  std::vector<reference::Value> values_;  // by node
+  std::vector<reference::Value> values_;              // by node
+  std::vector<std::map<std::int64_t, double>> pins_;  // by node: element and its value
   std::vector<float> rounded_;
   bool trained_ = false;
 };

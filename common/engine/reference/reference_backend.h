@@ -2,6 +2,7 @@
 #ifndef GRAFT_COMMON_ENGINE_REFERENCE_REFERENCE_BACKEND_H_
 #define GRAFT_COMMON_ENGINE_REFERENCE_REFERENCE_BACKEND_H_
 
+#include <cstdint>
 #include <memory>
 #include <span>
 #include <string>
@@ -11,13 +12,18 @@
 
 namespace graft::engine::reference {
 
-// A plan whose values are also readable before they are rounded to float32. Not thread-safe.
+// A plan whose values are also readable before they are rounded to float32, and can be pinned. Not
+// thread-safe.
 class ReferencePlan : public Plan {
  public:
   // As Value, of any float32 node.
   virtual std::span<const double> PreciseValue(arch::NodeIndex node) = 0;
   // Gradient of output 0 with respect to a node's value, after Backward.
   virtual std::span<const double> PreciseGradient(arch::NodeIndex node) = 0;
+  // From the next Forward on, element `element` of a node's value is `value`, whatever its kernel
+  // computes; gradients pass as if it had been computed. Puts an element on the side of a kink on
+  // which another implementation's rounding put it.
+  virtual void Pin(arch::NodeIndex node, std::int64_t element, double value) = 0;
 };
 
 // Executes nodes in canonical order, and their gradients in reverse. Slow; PlanOptions::exact has

@@ -1,10 +1,13 @@
 // The invariant table of EAS (published recipe: no noise unless said; bounds are relative to the
-// largest parent logit), on the demo's start network and on the published plain one.
+// largest parent logit), on the demo's start network and on the published plain one, by each
+// backend.
 #include <gtest/gtest.h>
 
 #include <string>
+#include <tuple>
 #include <vector>
 
+#include "common/engine/cpu/cpu_backend.h"
 #include "tests/unit/transform/test_network.h"
 
 namespace graft::transform {
@@ -12,7 +15,6 @@ namespace {
 
 using engine::Mode;
 using testing::Deepen;
-using testing::DerivedNetwork;
 using testing::TestNetwork;
 using testing::Widen;
 
@@ -27,19 +29,23 @@ struct StartCase {
   int images;
 };
 
-class PreservationTest : public ::testing::TestWithParam<StartCase> {
+class PreservationTest : public ::testing::TestWithParam<std::tuple<StartCase, engine::Backend*>> {
  protected:
   PreservationTest()
-      : calibration_(testing::RandomImages(GetParam().make(), GetParam().images, 1)),
-        probe_(testing::RandomImages(GetParam().make(), GetParam().images, 2)),
-        parent_(testing::Settle(GetParam().make(), calibration_, 3)) {}
+      : start_(std::get<0>(GetParam())),
+        backend_(*std::get<1>(GetParam())),
+        calibration_(testing::RandomImages(start_.make(), start_.images, 1)),
+        probe_(testing::RandomImages(start_.make(), start_.images, 2)),
+        parent_(testing::Settle(start_.make(), calibration_, 3)) {}
 
   double Error(const std::vector<Edit>& edits, Mode mode = Mode::kInference) {
-    const DerivedNetwork child = testing::Derive(parent_, edits, /*edit_seed=*/11, calibration_);
-    const double error = testing::RelativeDifference(testing::Logits(parent_, probe_, mode),
-                                                     testing::Logits(child.network, probe_, mode));
-    RecordProperty("relative_error", ::testing::PrintToString(error));
-    return error;
+    return ErrorOf(
+        testing::Derive(parent_, edits, /*edit_seed=*/11, calibration_, backend_).network, mode);
+  }
+
+  // Of the child of an edit whose rules were tampered with.
+  double MutantError(const Transformed& mutant, Mode mode = Mode::kInference) {
+    return ErrorOf(testing::Inherit(parent_, mutant, 0, calibration_, backend_), mode);
   }
 
   // Every hidden layer half as wide again.
@@ -53,9 +59,20 @@ class PreservationTest : public ::testing::TestWithParam<StartCase> {
     return edits;
   }
 
-  tensor::Tensor calibration_;
-  tensor::Tensor probe_;
-  TestNetwork parent_;
+  const StartCase start_;
+  engine::Backend& backend_;
+  const tensor::Tensor calibration_;
+  const tensor::Tensor probe_;
+  const TestNetwork parent_;
+
+ private:
+  double ErrorOf(const TestNetwork& child, Mode mode) {
+    const double error =
+        testing::RelativeDifference(testing::Logits(parent_, probe_, mode, backend_),
+                                    testing::Logits(child, probe_, mode, backend_));
+    RecordProperty("relative_error", ::testing::PrintToString(error));
+    return error;
+  }
 };
 
 TEST_P(PreservationTest, WidenedLayersKeepTheFunction) {
@@ -114,10 +131,7 @@ TEST_P(PreservationTest, MissingDivisorIsCaught) {
     }
   }
   EXPECT_EQ(dropped, 1);
-  const TestNetwork child = testing::Inherit(parent_, *mutant, 0, calibration_);
-  EXPECT_GT(
-      testing::RelativeDifference(testing::Logits(parent_, probe_), testing::Logits(child, probe_)),
-      1000 * kExactBound);
+  EXPECT_GT(MutantError(*mutant), 1000 * kExactBound);
 }
 
 // Mutation: batch norm as a library initialises it is nearly an identity in inference, but the
@@ -131,16 +145,19 @@ TEST_P(PreservationTest, CalibrationIsWhatKeepsTrainingClose) {
     const bool zero = statistic->kind == Statistic::Kind::kMean;
     rule = Constant{zero ? 0.0F : 1.0F};
   }
-  const TestNetwork child = testing::Inherit(parent_, *mutant, 0, calibration_);
-  EXPECT_GT(testing::RelativeDifference(testing::Logits(parent_, probe_, Mode::kTraining),
-                                        testing::Logits(child, probe_, Mode::kTraining)),
-            kDeepenTrainingBound);
+  EXPECT_GT(MutantError(*mutant, Mode::kTraining), kDeepenTrainingBound);
 }
 
-INSTANTIATE_TEST_SUITE_P(StartNetworks, PreservationTest,
-                         ::testing::Values(StartCase{"Demo", testing::DemoStart, 32},
-                                           StartCase{"Eas", testing::EasStart, 8}),
-                         [](const auto& info) { return info.param.name; });
+engine::cpu::CpuBackend cpu_backend;
+INSTANTIATE_TEST_SUITE_P(
+    StartNetworks, PreservationTest,
+    ::testing::Combine(::testing::Values(StartCase{"Demo", testing::DemoStart, 32},
+                                         StartCase{"Eas", testing::EasStart, 8}),
+                       ::testing::Values<engine::Backend*>(&testing::ReferenceBackend(),
+                                                           &cpu_backend)),
+    [](const auto& info) {
+      return std::get<0>(info.param).name + "_" + std::get<1>(info.param)->name();
+    });
 
 }  // namespace
 }  // namespace graft::transform

@@ -70,7 +70,7 @@ engine::ParameterVector Parameters(const TestNetwork& network) {
   return Value(engine::FromTensors(network.architecture, layout, network.weights));
 }
 
-std::unique_ptr<engine::Plan> Compile(const Architecture& architecture,
+std::unique_ptr<engine::Plan> Compile(engine::Backend& backend, const Architecture& architecture,
                                       const tensor::Tensor& images,
                                       std::span<const NodeIndex> fetch = {}) {
   engine::PlanOptions options;
@@ -78,7 +78,6 @@ std::unique_ptr<engine::Plan> Compile(const Architecture& architecture,
   options.gradients = false;
   options.exact = true;
   options.fetch.assign(fetch.begin(), fetch.end());
-  engine::reference::ReferenceBackend backend;
   return Value(backend.Compile(architecture, options));
 }
 
@@ -129,6 +128,11 @@ tensor::Tensor RandomImages(const Architecture& architecture, int count, std::ui
   return images;
 }
 
+engine::Backend& ReferenceBackend() {
+  static engine::reference::ReferenceBackend backend;
+  return backend;
+}
+
 TestNetwork Settle(const Architecture& architecture, const tensor::Tensor& images,
                    std::uint64_t seed) {
   const engine::ParameterLayout layout(architecture);
@@ -137,15 +141,16 @@ TestNetwork Settle(const Architecture& architecture, const tensor::Tensor& image
   base::Rng rng(seed, /*stream=*/1);
   Unsettle(architecture, network.weights, rng);
   parameters = Parameters(network);
-  const std::unique_ptr<engine::Plan> plan = Compile(WithMomentumOne(architecture), images);
+  const std::unique_ptr<engine::Plan> plan =
+      Compile(ReferenceBackend(), WithMomentumOne(architecture), images);
   GRAFT_CHECK_OK(plan->Forward(engine::Mode::kTraining, FeedOf(images), parameters));
   network.weights = engine::ToTensors(architecture, layout, parameters);
   return network;
 }
 
 std::vector<float> Logits(const TestNetwork& network, const tensor::Tensor& images,
-                          engine::Mode mode) {
-  const std::unique_ptr<engine::Plan> plan = Compile(network.architecture, images);
+                          engine::Mode mode, engine::Backend& backend) {
+  const std::unique_ptr<engine::Plan> plan = Compile(backend, network.architecture, images);
   engine::ParameterVector parameters = Parameters(network);
   GRAFT_CHECK_OK(plan->Forward(mode, FeedOf(images), parameters));
   const std::span<const float> logits = plan->Output(0);
@@ -154,10 +159,11 @@ std::vector<float> Logits(const TestNetwork& network, const tensor::Tensor& imag
 
 std::vector<transform::ChannelStatistics> Calibrate(const TestNetwork& network,
                                                     std::span<const NodeIndex> nodes,
-                                                    const tensor::Tensor& images) {
+                                                    const tensor::Tensor& images,
+                                                    engine::Backend& backend) {
   std::vector<transform::ChannelStatistics> statistics;
   if (nodes.empty()) return statistics;
-  const std::unique_ptr<engine::Plan> plan = Compile(network.architecture, images, nodes);
+  const std::unique_ptr<engine::Plan> plan = Compile(backend, network.architecture, images, nodes);
   engine::ParameterVector parameters = Parameters(network);
   for (engine::ChannelStatistics& each :
        Value(engine::CollectChannelStatistics(*plan, parameters, FeedOf(images), nodes))) {
@@ -167,21 +173,22 @@ std::vector<transform::ChannelStatistics> Calibrate(const TestNetwork& network,
 }
 
 TestNetwork Inherit(const TestNetwork& parent, const transform::Transformed& transformed,
-                    std::uint64_t seed, const tensor::Tensor& images) {
+                    std::uint64_t seed, const tensor::Tensor& images, engine::Backend& backend) {
   const std::vector<transform::ChannelStatistics> statistics =
-      Calibrate(parent, transform::CalibrationNodes(transformed), images);
+      Calibrate(parent, transform::CalibrationNodes(transformed), images, backend);
   return {transformed.child, Value(transform::Materialize(parent.architecture, transformed,
                                                           parent.weights, statistics, seed))};
 }
 
 DerivedNetwork Derive(const TestNetwork& parent, std::span<const transform::Edit> edits,
-                      std::uint64_t edit_seed, const tensor::Tensor& images) {
+                      std::uint64_t edit_seed, const tensor::Tensor& images,
+                      engine::Backend& backend) {
   DerivedNetwork derived = {parent, transform::Preservation::kExact};
   for (size_t i = 0; i < edits.size(); ++i) {
     const std::uint64_t seed = transform::EditSeed(edit_seed, static_cast<int>(i));
     const transform::Transformed transformed =
         Value(transform::Apply(derived.network.architecture, edits[i], seed));
-    derived.network = Inherit(derived.network, transformed, seed, images);
+    derived.network = Inherit(derived.network, transformed, seed, images, backend);
     derived.preservation = transform::Weakest(derived.preservation, transformed.preservation);
   }
   return derived;

@@ -1,4 +1,4 @@
-// Networks with weights, run by the reference backend: what tests of transformations compare.
+// Networks with weights, run by a backend: what tests of transformations compare.
 #ifndef GRAFT_TESTS_UNIT_TRANSFORM_TEST_NETWORK_H_
 #define GRAFT_TESTS_UNIT_TRANSFORM_TEST_NETWORK_H_
 
@@ -36,18 +36,23 @@ arch::Architecture EasStart();
 tensor::Tensor RandomImages(const arch::Architecture& architecture, int count, std::uint64_t seed);
 
 // The architecture with weights as of a trained network: biases, scales and shifts that are not
-// trivial, and running statistics that fit `images`.
+// trivial, and running statistics that fit `images`, measured by the reference backend.
 TestNetwork Settle(const arch::Architecture& architecture, const tensor::Tensor& images,
                    std::uint64_t seed);
 
+// What runs a network where a test names no other. Thread-safe.
+engine::Backend& ReferenceBackend();
+
 // Values of output 0: [count, classes], row after row.
 std::vector<float> Logits(const TestNetwork& network, const tensor::Tensor& images,
-                          engine::Mode mode = engine::Mode::kInference);
+                          engine::Mode mode = engine::Mode::kInference,
+                          engine::Backend& backend = ReferenceBackend());
 
 // Mean and biased variance by channel, in inference over `images`.
 std::vector<transform::ChannelStatistics> Calibrate(const TestNetwork& network,
                                                     std::span<const arch::NodeIndex> nodes,
-                                                    const tensor::Tensor& images);
+                                                    const tensor::Tensor& images,
+                                                    engine::Backend& backend = ReferenceBackend());
 
 struct DerivedNetwork {
   TestNetwork network;
@@ -57,10 +62,12 @@ struct DerivedNetwork {
 // As the runner derives a child: edit by edit, each with its own seed and statistics of `images`.
 // Crashes if an edit is refused.
 DerivedNetwork Derive(const TestNetwork& parent, std::span<const transform::Edit> edits,
-                      std::uint64_t edit_seed, const tensor::Tensor& images);
+                      std::uint64_t edit_seed, const tensor::Tensor& images,
+                      engine::Backend& backend = ReferenceBackend());
 // For a single edit that was applied already, with its rules.
 TestNetwork Inherit(const TestNetwork& parent, const transform::Transformed& transformed,
-                    std::uint64_t seed, const tensor::Tensor& images);
+                    std::uint64_t seed, const tensor::Tensor& images,
+                    engine::Backend& backend = ReferenceBackend());
 
 // Largest |a - b| over the largest |a|.
 double RelativeDifference(std::span<const float> a, std::span<const float> b);

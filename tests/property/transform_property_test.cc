@@ -136,7 +136,10 @@ TEST(TransformPropertyTest, WideningKeepsTheTrainingForwardPassWithoutDropout) {
     const Parent parent = RandomParent(rng, options);
     const Edit edit = RandomWiden(parent.network.architecture, rng);
     const auto transformed = Apply(parent.network.architecture, edit, rng.NextU64());
-    if (!transformed.ok()) continue;
+    if (!transformed.ok()) {
+      ASSERT_TRUE(IsKnownRefusal(transformed.status())) << transformed.status();
+      continue;
+    }
     ++applied;
     const TestNetwork child = testing::Inherit(parent.network, *transformed, 1, parent.calibration);
     EXPECT_LE(Difference(parent, child, engine::Mode::kTraining), kTrainingBound) << ToString(edit);
@@ -170,8 +173,8 @@ TEST(TransformPropertyTest, MixedEditsKeepTheFunction) {
   EXPECT_GE(tally.applied, 350);
 }
 
-// Mutation: leaving out the shares must break nearly every graph (a dead channel hides it now and
-// then).
+// Mutation: leaving out the shares must break nearly every graph (a copied channel that is dead on
+// the probe hides it now and then).
 TEST(TransformPropertyTest, MissingDivisorBreaksTheFunction) {
   base::Rng rng(5);
   int widened = 0;
@@ -181,28 +184,50 @@ TEST(TransformPropertyTest, MissingDivisorBreaksTheFunction) {
     auto mutant =
         Apply(parent.network.architecture, RandomWiden(parent.network.architecture, rng), i);
     if (!mutant.ok()) continue;
+    int dropped = 0;
     for (ParameterRule& rule : mutant->rules) {
-      for (AxisMap& axis : std::get<FromParent>(rule).axes) axis.share.clear();
+      for (AxisMap& axis : std::get<FromParent>(rule).axes) {
+        dropped += axis.share.empty() ? 0 : 1;
+        axis.share.clear();
+      }
     }
+    EXPECT_GE(dropped, 1) << i;
     const TestNetwork child = testing::Inherit(parent.network, *mutant, 1, parent.calibration);
     ++widened;
-    if (Difference(parent, child, engine::Mode::kInference) > 1e-4) ++caught;
+    if (Difference(parent, child, engine::Mode::kInference) >
+        100 * PreservationBound(Preservation::kExact)) {
+      ++caught;
+    }
   }
-  EXPECT_GE(caught * 10, widened * 9) << caught << " of " << widened;
+  EXPECT_GE(widened, 110);
+  EXPECT_GE(caught * 20, widened * 19) << caught << " of " << widened;
 }
 
-TEST(TransformPropertyTest, EqualSeedsGiveEqualChildren) {
+TEST(TransformPropertyTest, EqualSeedsGiveEqualChildrenAndOthersOtherOnes) {
   base::Rng rng(6);
+  int applied = 0;
+  int others = 0;
   for (int i = 0; i < kGraphs; ++i) {
     const Parent parent = RandomParent(rng, {});
     const Edit edit = RandomWiden(parent.network.architecture, rng);
-    const auto a = Apply(parent.network.architecture, edit, i);
-    const auto b = Apply(parent.network.architecture, edit, i);
+    const auto apply = [&](int seed) { return Apply(parent.network.architecture, edit, seed); };
+    const auto a = apply(i);
     if (!a.ok()) continue;
+    ++applied;
+    const auto weights = [&](const Transformed& transformed) {
+      return testing::Inherit(parent.network, transformed, 1, parent.calibration).weights;
+    };
+    const auto b = apply(i);
+    ASSERT_TRUE(b.ok()) << b.status();
     EXPECT_EQ(a->child.fingerprint(), b->child.fingerprint());
-    EXPECT_EQ(testing::Inherit(parent.network, *a, 1, parent.calibration).weights,
-              testing::Inherit(parent.network, *b, 1, parent.calibration).weights);
+    EXPECT_EQ(weights(*a), weights(*b));
+    const auto other = apply(kGraphs + i);
+    // Even shares of a single copy are equal if the same channel is copied; a map that cannot be
+    // expressed may be refused.
+    if (other.ok() && weights(*other) != weights(*a)) ++others;
   }
+  EXPECT_GE(applied, 110);
+  EXPECT_GE(others * 10, applied * 9) << others << " of " << applied;
 }
 
 }  // namespace

@@ -160,8 +160,8 @@ def forward(layer, x):
     if op == "relu":
         return [[[max(value, 0.0) for value in row] for row in channel] for channel in x]
     if op == "max_pool":
-        return [[[max(c[2 * i][2 * j], c[2 * i][2 * j + 1], c[2 * i + 1][2 * j], c[2 * i + 1][2 * j + 1])
-                  for j in range(len(c[0]) // 2)] for i in range(len(c) // 2)] for c in x]
+        return [[[max(c[i][j], c[i][j + 1], c[i + 1][j], c[i + 1][j + 1])
+                  for j in range(0, len(c[0]), 2)] for i in range(0, len(c), 2)] for c in x]
     if op == "flatten":
         return [[[value]] for channel in x for row in channel for value in row]
     if op == "batch_norm":
@@ -184,7 +184,8 @@ def forward(layer, x):
                 for kw in range(kernel):
                     row, column = i - kernel // 2 + kh, j - kernel // 2 + kw
                     if 0 <= row < len(x[c]) and 0 <= column < len(x[c][0]):
-                        yield weight[((o * channels + c) * kernel + kh) * kernel + kw] * x[c][row][column]
+                        tap = ((o * channels + c) * kernel + kh) * kernel + kw
+                        yield weight[tap] * x[c][row][column]
 
     return [[[sum_in_order(pixel(o, i, j)) for j in range(len(x[0][0]))] for i in range(len(x[0]))]
             for o in range(shape[0])]

@@ -196,8 +196,10 @@ absl::Status LocalCluster::Launch(Member& member) {
   std::error_code ignored;
   std::filesystem::remove(member.port_path, ignored);
   ASSIGN_OR_RETURN(
-      ChildProcess process,
-      ChildProcess::Start({member.program, "--config", member.config_path}, member.log_path));
+      base::ChildProcess process,
+      base::ChildProcess::Start({.arguments = {member.program, "--config", member.config_path},
+                                 .log_path = member.log_path,
+                                 .ends_with_parent = true}));
   member.process = std::move(process);
   return absl::OkStatus();
 }

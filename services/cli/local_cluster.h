@@ -10,8 +10,8 @@
 #include "absl/status/status.h"
 #include "absl/status/statusor.h"
 #include "absl/time/time.h"
+#include "common/base/child_process.h"
 #include "common/base/file.h"
-#include "services/cli/child_process.h"
 
 namespace graft::cli {
 
@@ -49,7 +49,7 @@ class LocalCluster {
     std::string config_path;
     std::string log_path;
     std::string port_path;
-    std::optional<ChildProcess> process;
+    std::optional<base::ChildProcess> process;
     std::vector<absl::Time> restarts;
     std::string metrics_address;
   };

@@ -7,9 +7,11 @@
 #include <cstdint>
 #include <memory>
 #include <string>
+#include <utility>
 
 #include "absl/status/status.h"
 #include "absl/status/statusor.h"
+#include "common/base/child_process.h"
 #include "common/base/fd.h"
 #include "common/base/mutex.h"
 
@@ -30,11 +32,10 @@ struct TrainerOptions {
 // Owns the process: it is killed and reaped when this is destroyed. It gets its end of a socket
 // pair as a file descriptor and the environment of this process, with a passive OpenMP wait policy
 // (spinning threads of several slots would take each other's cores). Send may be called from any
-// thread, Receive from one.
+// thread, Receive and Close from one.
 class TrainerProcess {
  public:
   static absl::StatusOr<std::unique_ptr<TrainerProcess>> Start(const TrainerOptions& options);
-  ~TrainerProcess();
 
   absl::Status Send(const v1::TrainerRequest& request);
 
@@ -45,15 +46,17 @@ class TrainerProcess {
   // if it takes longer than a few seconds. Returns "exited with status 0", "killed by signal 9".
   std::string Close();
 
+  // Stays the same after the end.
   pid_t pid() const { return pid_; }
 
  private:
-  TrainerProcess(pid_t pid, base::UniqueFd socket) : pid_(pid), socket_(std::move(socket)) {}
+  TrainerProcess(base::ChildProcess process, base::UniqueFd socket)
+      : pid_(process.pid()), socket_(std::move(socket)), process_(std::move(process)) {}
 
   const pid_t pid_;
   const base::UniqueFd socket_;
   base::Mutex send_mutex_;
-  std::string end_;  // how it ended, once reaped
+  base::ChildProcess process_;
 };
 
 }  // namespace graft::worker

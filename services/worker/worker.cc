@@ -9,6 +9,7 @@
 
 #include "absl/strings/str_cat.h"
 #include "absl/time/clock.h"
+#include "common/base/child_process.h"
 #include "common/base/file.h"
 #include "common/base/logging.h"
 #include "common/base/status_macros.h"
@@ -78,10 +79,8 @@ absl::StatusOr<v1::WorkerConfig> WithDefaults(v1::WorkerConfig config) {
   }
   if (config.cache_bytes() == 0) config.set_cache_bytes(kDefaultCacheBytes);
   if (config.trainer().empty()) {
-    std::error_code error;
-    const std::filesystem::path self = std::filesystem::read_symlink("/proc/self/exe", error);
-    if (error) return absl::InternalError(absl::StrCat("/proc/self/exe: ", error.message()));
-    config.set_trainer((self.parent_path() / "graft-trainer").string());
+    ASSIGN_OR_RETURN(const std::string folder, base::ProgramFolder());
+    config.set_trainer(folder + "/graft-trainer");
   }
   return config;
 }

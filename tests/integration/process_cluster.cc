@@ -47,7 +47,7 @@ std::string PortOf(const std::string& text, const std::string& name) {
 }
 
 // Waits until a starting program has written its port file; UNAVAILABLE with its log if it ends.
-absl::StatusOr<std::string> AwaitPort(cli::ChildProcess& process, const std::string& port_file,
+absl::StatusOr<std::string> AwaitPort(base::ChildProcess& process, const std::string& port_file,
                                       const std::string& name, const std::string& log) {
   const absl::Time deadline = absl::Now() + kStartPatience;
   while (true) {
@@ -142,7 +142,7 @@ absl::StatusOr<std::unique_ptr<ProcessCluster>> ProcessCluster::Start(
 }
 
 ProcessCluster::~ProcessCluster() {
-  for (cli::ChildProcess& worker : workers_) worker.Stop(kStopPatience);
+  for (base::ChildProcess& worker : workers_) worker.Stop(kStopPatience);
   if (controller_ != nullptr) controller_->Stop(kStopPatience);
   if (store_ != nullptr) store_->Stop(kStopPatience);
 }
@@ -193,8 +193,9 @@ absl::Status ProcessCluster::StartStore() {
                      ", role: user}\n    - {path: ", worker_token_file(),
                      ", role: worker}\ndirectory: ", Path("store"), "\n");
   }
-  ASSIGN_OR_RETURN(cli::ChildProcess process, Launch("weight-store", "graft-weight-store", config));
-  store_ = std::make_unique<cli::ChildProcess>(std::move(process));
+  ASSIGN_OR_RETURN(base::ChildProcess process,
+                   Launch("weight-store", "graft-weight-store", config));
+  store_ = std::make_unique<base::ChildProcess>(std::move(process));
   ASSIGN_OR_RETURN(store_address_, AwaitPort(*store_, Path("weight-store.ports"), "grpc",
                                              Path("weight-store.log")));
   return absl::OkStatus();
@@ -213,8 +214,8 @@ absl::Status ProcessCluster::StartController(const std::string& listen) {
   }
   absl::StrAppend(&config, "database: ", Path("controller.db"), "\nweight_store: {", store,
                   "}\nlease_duration: 5s\n");
-  ASSIGN_OR_RETURN(cli::ChildProcess process, Launch("controller", "graft-controller", config));
-  controller_ = std::make_unique<cli::ChildProcess>(std::move(process));
+  ASSIGN_OR_RETURN(base::ChildProcess process, Launch("controller", "graft-controller", config));
+  controller_ = std::make_unique<base::ChildProcess>(std::move(process));
   ASSIGN_OR_RETURN(controller_address_, AwaitPort(*controller_, Path("controller.ports"), "grpc",
                                                   Path("controller.log")));
   return absl::OkStatus();
@@ -237,19 +238,21 @@ absl::Status ProcessCluster::StartWorker(const std::string& name) {
                    "\nslots: ", options_.slots,
                    "\nmetrics_listen: 127.0.0.1:0\nport_file: ", Path(name + ".ports"), "\n");
   if (!options_.backend.empty()) absl::StrAppend(&config, "backend: ", options_.backend, "\n");
-  ASSIGN_OR_RETURN(cli::ChildProcess process, Launch(name, "graft-worker", config));
+  ASSIGN_OR_RETURN(base::ChildProcess process, Launch(name, "graft-worker", config));
   RETURN_IF_ERROR(
       AwaitPort(process, Path(name + ".ports"), "metrics", Path(name + ".log")).status());
   workers_.push_back(std::move(process));
   return absl::OkStatus();
 }
 
-absl::StatusOr<cli::ChildProcess> ProcessCluster::Launch(const std::string& name,
-                                                         const std::string& program,
-                                                         const std::string& config) {
+absl::StatusOr<base::ChildProcess> ProcessCluster::Launch(const std::string& name,
+                                                          const std::string& program,
+                                                          const std::string& config) {
   const std::string config_path = Path(name + ".yaml");
   RETURN_IF_ERROR(base::WriteFileDurably(config_path, config));
-  return cli::ChildProcess::Start({Program(program), "--config", config_path}, Path(name + ".log"));
+  return base::ChildProcess::Start({.arguments = {Program(program), "--config", config_path},
+                                    .log_path = Path(name + ".log"),
+                                    .ends_with_parent = true});
 }
 
 }  // namespace graft::testing

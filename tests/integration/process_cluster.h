@@ -10,8 +10,8 @@
 
 #include "absl/status/status.h"
 #include "absl/status/statusor.h"
+#include "common/base/child_process.h"
 #include "common/base/file.h"
-#include "services/cli/child_process.h"
 #include "services/cli/cluster_client.h"
 
 namespace graft::testing {
@@ -66,8 +66,8 @@ class ProcessCluster {
 
   // Starts a further worker that knows two addresses and a token file, nothing else.
   absl::Status StartWorker(const std::string& name);
-  cli::ChildProcess& worker(int index) { return workers_[index]; }
-  cli::ChildProcess& controller() { return *controller_; }
+  base::ChildProcess& worker(int index) { return workers_[index]; }
+  base::ChildProcess& controller() { return *controller_; }
   // Starts the controller again where it was, on the same database.
   absl::Status RestartController();
   // What a program has logged.
@@ -79,16 +79,16 @@ class ProcessCluster {
   ProcessCluster(ClusterOptions options, base::TempDir folder);
   absl::Status StartStore();
   absl::Status StartController(const std::string& listen);
-  absl::StatusOr<cli::ChildProcess> Launch(const std::string& name, const std::string& program,
-                                           const std::string& config);
+  absl::StatusOr<base::ChildProcess> Launch(const std::string& name, const std::string& program,
+                                            const std::string& config);
 
   const ClusterOptions options_;
   base::TempDir folder_;
   std::string store_address_;
   std::string controller_address_;
-  std::unique_ptr<cli::ChildProcess> store_;
-  std::unique_ptr<cli::ChildProcess> controller_;
-  std::vector<cli::ChildProcess> workers_;
+  std::unique_ptr<base::ChildProcess> store_;
+  std::unique_ptr<base::ChildProcess> controller_;
+  std::vector<base::ChildProcess> workers_;
 };
 
 }  // namespace graft::testing

@@ -10,8 +10,8 @@
 #include <vector>
 
 #include "absl/time/clock.h"
+#include "common/base/child_process.h"
 #include "common/base/file.h"
-#include "services/cli/child_process.h"
 #include "tests/integration/process_cluster.h"
 #include "tests/integration/search_file.h"
 
@@ -33,8 +33,10 @@ class LocalClusterTest : public ::testing::Test {
 
   void StartLocal() {
     std::filesystem::remove(Log());
-    absl::StatusOr<cli::ChildProcess> process = cli::ChildProcess::Start(
-        {Program("graft"), "local", "--dir", Directory(), "--listen", "127.0.0.1:0"}, Log());
+    absl::StatusOr<base::ChildProcess> process = base::ChildProcess::Start(
+        {.arguments = {Program("graft"), "local", "--dir", Directory(), "--listen", "127.0.0.1:0"},
+         .log_path = Log(),
+         .ends_with_parent = true});
     ASSERT_TRUE(process.ok()) << process.status();
     local_.emplace(*std::move(process));
     const absl::Time deadline = absl::Now() + absl::Minutes(2);
@@ -57,7 +59,7 @@ class LocalClusterTest : public ::testing::Test {
   }
 
   std::optional<base::TempDir> folder_;
-  std::optional<cli::ChildProcess> local_;
+  std::optional<base::ChildProcess> local_;
 };
 
 TEST_F(LocalClusterTest, SmokeSearchFindsAChildAboveTheStartNetwork) {
@@ -96,8 +98,7 @@ TEST_F(LocalClusterTest, StoppedSearchGoesOnWhenTheClusterIsStartedAgain) {
     ASSERT_LT(absl::Now(), deadline);
     absl::SleepFor(absl::Milliseconds(100));
   }
-  local_->Stop(absl::Seconds(60));
-  EXPECT_EQ(*local_->Ended(), "exited with status 0") << LogText();
+  EXPECT_EQ(local_->Stop(absl::Seconds(60)), "exited with status 0") << LogText();
 
   StartLocal();
   const CommandResult again =

@@ -9,6 +9,7 @@
 #include <string>
 
 #include "absl/strings/str_cat.h"
+#include "common/base/child_process.h"
 #include "common/base/status_macros.h"
 #include "common/data/idx.h"
 #include "services/cli/commands/commands.h"
@@ -27,13 +28,6 @@ sigset_t WaitedSignals() {
   sigemptyset(&signals);
   for (const int signal : {SIGINT, SIGTERM, SIGCHLD}) sigaddset(&signals, signal);
   return signals;
-}
-
-absl::StatusOr<std::string> ProgramFolder() {
-  std::error_code error;
-  const std::filesystem::path self = std::filesystem::read_symlink("/proc/self/exe", error);
-  if (error) return absl::InternalError(absl::StrCat("/proc/self/exe: ", error.message()));
-  return self.parent_path().string();
 }
 
 // Registers Debian's Fashion-MNIST where it is installed and not registered yet.
@@ -63,7 +57,7 @@ absl::Status ServeUntilSignal(LocalCluster& cluster) {
 absl::Status Local(Session& session, LocalOptions options) {
   const sigset_t signals = WaitedSignals();
   pthread_sigmask(SIG_BLOCK, &signals, nullptr);
-  ASSIGN_OR_RETURN(options.program_folder, ProgramFolder());
+  ASSIGN_OR_RETURN(options.program_folder, base::ProgramFolder());
   ASSIGN_OR_RETURN(const std::unique_ptr<LocalCluster> cluster, LocalCluster::Start(options));
 
   session.server = cluster->endpoint();

@@ -17,6 +17,7 @@
 #include "common/base/strings.h"
 #include "common/rpc/address.h"
 #include "common/rpc/server_credentials.h"
+#include "common/wire/time_wire.h"
 #include "proto/graft/v1/config.pb.h"
 
 namespace graft::rpc {
@@ -38,9 +39,8 @@ absl::StatusOr<Address> ListenAddress(const v1::ServerConfig& config,
 
 absl::StatusOr<absl::Duration> DrainTimeout(const v1::ServerConfig& config) {
   if (!config.has_drain_timeout()) return kDefaultDrainTimeout;
-  const absl::Duration timeout = absl::Seconds(config.drain_timeout().seconds()) +
-                                 absl::Nanoseconds(config.drain_timeout().nanos());
-  if (timeout < absl::ZeroDuration() || timeout > kMaxDrainTimeout) {
+  const absl::StatusOr<absl::Duration> timeout = wire::FromProto(config.drain_timeout());
+  if (!timeout.ok() || *timeout < absl::ZeroDuration() || *timeout > kMaxDrainTimeout) {
     return base::InvalidFieldError("server.drain_timeout", "expected 0s to 1h");
   }
   return timeout;

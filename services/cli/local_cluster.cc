@@ -11,6 +11,7 @@
 #include "common/base/status_macros.h"
 #include "common/config/yaml_writer.h"
 #include "common/rpc/address.h"
+#include "common/wire/time_wire.h"
 #include "proto/graft/v1/config.pb.h"
 #include "services/cli/session.h"
 
@@ -166,7 +167,7 @@ absl::Status LocalCluster::StartController() {
   config.set_database(options_.directory + "/controller.db");
   config.mutable_weight_store()->set_address(store_address_);
   // On one machine a silent worker is a dead one: its trials need not wait long.
-  config.mutable_lease_duration()->set_seconds(absl::ToInt64Seconds(kLeaseDuration));
+  *config.mutable_lease_duration() = wire::ToProto(kLeaseDuration);
   RETURN_IF_ERROR(base::WriteFileDurably(member.config_path, config::ToYaml(config)));
   RETURN_IF_ERROR(Launch(member));
   ASSIGN_OR_RETURN(endpoint_, AwaitPorts(member, true));

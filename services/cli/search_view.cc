@@ -9,6 +9,7 @@
 #include "absl/strings/str_format.h"
 #include "absl/strings/str_join.h"
 #include "absl/time/time.h"
+#include "common/wire/time_wire.h"
 #include "services/cli/output.h"
 
 namespace graft::cli {
@@ -20,7 +21,7 @@ using google::protobuf::util::TimeUtil;
 constexpr Table::Align kRight = Table::Align::kRight;
 
 absl::Duration ToDuration(const google::protobuf::Duration& duration) {
-  return absl::Seconds(duration.seconds()) + absl::Nanoseconds(duration.nanos());
+  return wire::FromProto(duration).value_or(absl::ZeroDuration());
 }
 
 std::optional<double> Metric(const v1::Measurement& measurement, const std::string& name) {

@@ -5,6 +5,7 @@
 #include "common/base/status_macros.h"
 #include "common/rpc/client.h"
 #include "common/rpc/status_conversion.h"
+#include "common/wire/time_wire.h"
 
 namespace graft::worker {
 namespace {
@@ -31,7 +32,7 @@ ControllerClient::ControllerClient(const std::shared_ptr<grpc::Channel>& channel
 absl::StatusOr<std::vector<v1::Lease>> ControllerClient::LeaseTrials(
     const v1::LeaseTrialsRequest& request, absl::Duration wait) {
   v1::LeaseTrialsRequest polling = request;
-  polling.mutable_wait()->set_seconds(absl::ToInt64Seconds(wait));
+  *polling.mutable_wait() = wire::ToProto(wait);
   grpc::ClientContext context;
   rpc::SetTimeout(wait + kPollSlack, &context);
   {

@@ -15,6 +15,7 @@
 #include "common/base/status_macros.h"
 #include "common/base/version.h"
 #include "common/rpc/client.h"
+#include "common/wire/time_wire.h"
 
 namespace graft::worker {
 namespace {
@@ -257,9 +258,8 @@ void Worker::HeartbeatLoop() {
       continue;
     }
     Obey(*response);
-    const absl::Duration asked = absl::Seconds(response->interval().seconds()) +
-                                 absl::Nanoseconds(response->interval().nanos());
-    if (asked > absl::ZeroDuration()) interval = asked;
+    const absl::StatusOr<absl::Duration> asked = wire::FromProto(response->interval());
+    if (asked.ok() && *asked > absl::ZeroDuration()) interval = *asked;
   }
 }
 

@@ -12,16 +12,16 @@ namespace {
 // After a failed start: long enough not to spin, short enough not to matter.
 constexpr absl::Duration kRelaunchPause = absl::Seconds(1);
 
-v1::TrialEnded Failed(const std::string& trial, v1::FailureReason reason,
-                      const std::string& message) {
+}  // namespace
+
+v1::TrialEnded FailedTrial(const std::string& trial, v1::FailureReason reason,
+                           const std::string& message) {
   v1::TrialEnded end;
   end.set_trial(trial);
   end.mutable_failure()->set_reason(reason);
   end.mutable_failure()->set_message(message);
   return end;
 }
-
-}  // namespace
 
 absl::StatusOr<std::unique_ptr<TrainerSupervisor>> TrainerSupervisor::Start(
     const TrainerOptions& options) {
@@ -52,7 +52,7 @@ v1::TrialEnded TrainerSupervisor::Run(
     // A trainer that has gone is noticed by the reader, which then ends this trial.
     const absl::Status sent = trainer->Send(request);
     if (absl::IsInvalidArgument(sent)) {
-      End(Failed(start.trial(), v1::FAILURE_REASON_INVALID, std::string(sent.message())));
+      End(FailedTrial(start.trial(), v1::FAILURE_REASON_INVALID, std::string(sent.message())));
     }
   }
   const base::MutexLock lock(&mutex_);
@@ -66,13 +66,13 @@ std::shared_ptr<TrainerProcess> TrainerSupervisor::Enter(const std::string& name
                                                          RunningTrial& trial) {
   const base::MutexLock lock(&mutex_);
   if (!running_.emplace(name, &trial).second) {
-    trial.end = Failed(name, v1::FAILURE_REASON_INTERNAL, "it runs here already");
+    trial.end = FailedTrial(name, v1::FAILURE_REASON_INTERNAL, "it runs here already");
     trial.ended = true;
     return nullptr;
   }
   while (process_ == nullptr && !stopping_ && !trial.ended) changed_.Wait(&mutex_);
   if (stopping_ && !trial.ended) {
-    trial.end = Failed(name, v1::FAILURE_REASON_PREEMPTED, "the trainer is being stopped");
+    trial.end = FailedTrial(name, v1::FAILURE_REASON_PREEMPTED, "the trainer is being stopped");
     trial.ended = true;
   }
   return trial.ended ? nullptr : process_;
@@ -82,7 +82,7 @@ void TrainerSupervisor::Stop(const std::string& trial) {
   const std::shared_ptr<TrainerProcess> trainer = process();
   if (trainer == nullptr) {
     // It waits for a trainer: nobody else would end it.
-    End(Failed(trial, v1::FAILURE_REASON_PREEMPTED, "stopped while no trainer was running"));
+    End(FailedTrial(trial, v1::FAILURE_REASON_PREEMPTED, "stopped while no trainer was running"));
     return;
   }
   v1::TrainerRequest request;
@@ -163,7 +163,7 @@ void TrainerSupervisor::EndAllCrashed(const std::string& how) {
   const base::MutexLock lock(&mutex_);
   for (auto& [name, trial] : running_) {
     if (trial->ended) continue;
-    trial->end = Failed(name, v1::FAILURE_REASON_CRASHED, absl::StrCat("the trainer ", how));
+    trial->end = FailedTrial(name, v1::FAILURE_REASON_CRASHED, absl::StrCat("the trainer ", how));
     trial->ended = true;
   }
   changed_.SignalAll();

@@ -17,6 +17,10 @@
 
 namespace graft::worker {
 
+// An end without a result.
+v1::TrialEnded FailedTrial(const std::string& trial, v1::FailureReason reason,
+                           const std::string& message);
+
 // A trainer that ends while it should run is a typed outcome: its trials end with
 // FAILURE_REASON_CRASHED and it is started again. Thread-safe.
 class TrainerSupervisor {

@@ -2,12 +2,9 @@
 #ifndef GRAFT_SERVICES_WORKER_WORKER_H_
 #define GRAFT_SERVICES_WORKER_WORKER_H_
 
-#include <atomic>
 #include <cstdint>
 #include <list>
-#include <map>
 #include <memory>
-#include <shared_mutex>
 #include <string>
 #include <thread>
 
@@ -20,7 +17,9 @@
 #include "common/rpc/remote_blob_store.h"
 #include "common/rpc/retry.h"
 #include "proto/graft/v1/config.pb.h"
+#include "services/worker/attempt.h"
 #include "services/worker/controller_client.h"
+#include "services/worker/quarantine.h"
 #include "services/worker/trainer_supervisor.h"
 #include "services/worker/trial_files.h"
 #include "services/worker/worker_metrics.h"
@@ -49,16 +48,10 @@ class Worker {
   TrainerSupervisor& trainer() { return *trainer_; }
 
  private:
-  // What is to become of a running trial.
-  enum class Wish {
-    kRun,
-    kDrop,      // the lease is gone: stop and say nothing
-    kHandBack,  // stop and report PREEMPTED
-  };
   struct ActiveTrial {
-    v1::Lease lease;
-    v1::TrialProgress progress;  // of the newest epoch
-    Wish wish = Wish::kRun;
+    ActiveTrial(const v1::Lease& lease, const AttemptContext* shared) : attempt(lease, shared) {}
+
+    Attempt attempt;
     bool done = false;
     std::thread thread;
   };
@@ -73,24 +66,13 @@ class Worker {
   // Waits; false at once when stopping.
   bool Pause(absl::Duration duration);
   void Begin(const v1::Lease& lease);
+  void Run(ActiveTrial& trial);
   // Joins the threads of trials that are done.
   void Reap() ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_);
 
   void HeartbeatLoop();
   v1::HeartbeatRequest NewHeartbeat();
   void Obey(const v1::HeartbeatResponse& response);
-  void Interrupt(ActiveTrial& trial, Wish wish) ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_);
-
-  void RunTrial(ActiveTrial& trial);
-  void RememberCrash(const std::string& trial);
-  // The trial from inputs to uploaded weights.
-  v1::TrialEnded Execute(ActiveTrial& trial);
-  absl::StatusOr<v1::StartTrial> Prepare(const v1::Lease& lease, TrialFiles& files,
-                                         std::int64_t* bytes);
-  v1::TrialEnded Train(ActiveTrial& trial, const v1::StartTrial& start);
-  absl::Status Upload(const v1::TrialResult& result, TrialFiles& files, std::int64_t* bytes);
-  void Report(const v1::Lease& lease, const v1::TrialEnded& end);
-  Wish WishOf(const ActiveTrial& trial);
 
   const v1::WorkerConfig config_;
   v1::WorkerInfo info_;
@@ -104,15 +86,12 @@ class Worker {
   std::unique_ptr<DatasetFiles> datasets_;
   std::unique_ptr<TrainerSupervisor> trainer_;
 
-  // Held exclusively by a trial that was present at two crashes: it runs alone, so that it takes
-  // no other down with it. Shared by all others. (std::shared_mutex: base::Mutex has no shared
-  // mode.)
-  std::shared_mutex company_;
+  Quarantine quarantine_;
+  AttemptContext shared_;
 
   base::Mutex mutex_;
   base::CondVar changed_;
   std::list<ActiveTrial> active_ ABSL_GUARDED_BY(mutex_);
-  std::map<std::string, int> crashes_ ABSL_GUARDED_BY(mutex_);  // by trial; only those that had one
   bool stopping_ ABSL_GUARDED_BY(mutex_) = false;
 
   std::thread lease_thread_;

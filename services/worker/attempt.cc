@@ -1,0 +1,165 @@
+#include "services/worker/attempt.h"
+
+#include <utility>
+
+#include "absl/strings/str_cat.h"
+#include "common/base/logging.h"
+#include "common/base/status_macros.h"
+
+namespace graft::worker {
+namespace {
+
+// What a failure to move inputs or results is to the controller. A store that cannot be reached is
+// no fault of the trial: it is handed back.
+v1::FailureReason ReasonOf(const absl::Status& status) {
+  switch (status.code()) {
+    case absl::StatusCode::kNotFound:
+    case absl::StatusCode::kDataLoss:
+      return v1::FAILURE_REASON_INPUT_MISSING;
+    case absl::StatusCode::kInvalidArgument:
+      return v1::FAILURE_REASON_INVALID;
+    case absl::StatusCode::kUnavailable:
+    case absl::StatusCode::kDeadlineExceeded:
+      return v1::FAILURE_REASON_PREEMPTED;
+    default:
+      return v1::FAILURE_REASON_INTERNAL;
+  }
+}
+
+}  // namespace
+
+Attempt::Attempt(v1::Lease lease, const AttemptContext* context)
+    : lease_(std::move(lease)),
+      context_(context),
+      run_id_(absl::StrCat(lease_.trial(), "#", lease_.attempt())) {}
+
+void Attempt::Drop() { Interrupt(Wish::kDrop); }
+
+void Attempt::HandBack() { Interrupt(Wish::kHandBack); }
+
+void Attempt::Interrupt(Wish wish) {
+  {
+    const base::MutexLock lock(&mutex_);
+    if (wish_ != Wish::kDrop) wish_ = wish;
+  }
+  context_->trainer->Stop(run_id_);
+}
+
+Attempt::Wish Attempt::wish() const {
+  const base::MutexLock lock(&mutex_);
+  return wish_;
+}
+
+v1::LeaseStatus Attempt::Status() const {
+  v1::LeaseStatus status;
+  status.set_trial(lease_.trial());
+  status.set_attempt(lease_.attempt());
+  const base::MutexLock lock(&mutex_);
+  status.set_epochs_done(progress_.measurement().epoch());
+  *status.mutable_measurement() = progress_.measurement();
+  return status;
+}
+
+void Attempt::Run() {
+  base::LogInfo("trial started", {{"trial", lease_.display_name()}, {"attempt", lease_.attempt()}});
+  const v1::TrialEnded end = Execute();
+  context_->metrics->CountEnd(end);
+  // Before the report, after which another slot may lease the trial.
+  if (end.failure().reason() == v1::FAILURE_REASON_CRASHED) {
+    context_->quarantine->RememberCrash(lease_.trial());
+  }
+  // A result that is finished is offered in any case: a controller that wanted the trial dropped
+  // refuses it.
+  if (wish() == Wish::kDrop && !end.has_result()) {
+    base::LogInfo("trial dropped", {{"trial", lease_.display_name()}});
+  } else {
+    Report(end);
+  }
+}
+
+v1::TrialEnded Attempt::Execute() {
+  const auto failed = [&](const absl::Status& status) {
+    return FailedTrial(lease_.trial(), ReasonOf(status), status.ToString());
+  };
+  absl::StatusOr<TrialFiles> files = TrialFiles::Create(context_->directory);
+  if (!files.ok()) return failed(files.status());
+  const absl::StatusOr<v1::StartTrial> start = Prepare(*files);
+  if (!start.ok()) return failed(start.status());
+  if (wish() != Wish::kRun) {
+    return FailedTrial(lease_.trial(), v1::FAILURE_REASON_PREEMPTED,
+                       "handed back before it started");
+  }
+  v1::TrialEnded end = Train(*start);
+  if (end.has_result()) {
+    const absl::Status uploaded = Upload(end.result(), *files);
+    if (!uploaded.ok()) return failed(uploaded);
+    end.mutable_result()->mutable_measurement()->mutable_cost()->set_bytes_moved(bytes_moved_);
+  }
+  context_->metrics->AddBytesMoved(static_cast<double>(bytes_moved_));
+  return end;
+}
+
+absl::StatusOr<v1::StartTrial> Attempt::Prepare(TrialFiles& files) {
+  v1::StartTrial start;
+  start.set_trial(run_id_);
+  *start.mutable_spec() = lease_.spec();
+  start.set_fingerprint(lease_.fingerprint());
+  start.set_inputs_path(files.inputs_path());
+  start.set_outputs_path(files.outputs_path());
+  for (const v1::Origin::Input& input : lease_.spec().origin().derive().inputs()) {
+    ASSIGN_OR_RETURN(const digest::WeightsDigest weights,
+                     digest::WeightsDigest::Parse(input.network().weights()));
+    RETURN_IF_ERROR(base::Annotate(files.FetchWeights(weights, context_->store, &bytes_moved_),
+                                   absl::StrCat("weights of the ", input.role())));
+  }
+  const std::string& dataset = lease_.spec().task().image_classification().dataset_digest();
+  ASSIGN_OR_RETURN(const digest::BlobDigest digest, digest::BlobDigest::Parse(dataset));
+  // Straight from the store: the file is the cached copy.
+  ASSIGN_OR_RETURN(*start.mutable_dataset_path(),
+                   context_->datasets->Fetch(digest, context_->remote, &bytes_moved_));
+  return start;
+}
+
+v1::TrialEnded Attempt::Train(const v1::StartTrial& start) {
+  v1::TrialEnded end;
+  context_->quarantine->Run(lease_.trial(), [&] {
+    end = context_->trainer->Run(start, [&](const v1::TrialProgress& progress) {
+      const base::MutexLock lock(&mutex_);
+      progress_ = progress;
+    });
+  });
+  return end;
+}
+
+absl::Status Attempt::Upload(const v1::TrialResult& result, TrialFiles& files) {
+  for (const std::string& text : {result.weights(), result.calibration_statistics()}) {
+    if (text.empty()) continue;
+    ASSIGN_OR_RETURN(const digest::WeightsDigest weights, digest::WeightsDigest::Parse(text));
+    RETURN_IF_ERROR(files.UploadWeights(weights, context_->store, context_->remote, &bytes_moved_));
+  }
+  return absl::OkStatus();
+}
+
+void Attempt::Report(const v1::TrialEnded& end) {
+  v1::ReportTrialRequest report;
+  report.set_worker(context_->worker);
+  report.set_trial(lease_.trial());
+  report.set_attempt(lease_.attempt());
+  if (end.has_result()) {
+    *report.mutable_result() = end.result();
+  } else {
+    *report.mutable_failure() = end.failure();
+  }
+  const absl::Status reported = context_->controller->ReportTrial(report);
+  if (reported.ok()) {
+    base::LogInfo("trial reported",
+                  {{"trial", lease_.display_name()},
+                   {"outcome", end.has_result() ? "completed"
+                                                : v1::FailureReason_Name(end.failure().reason())},
+                   {"message", end.failure().message()}});
+  } else {
+    base::LogWarning("report refused", {{"trial", lease_.display_name()}, {"status", reported}});
+  }
+}
+
+}  // namespace graft::worker

@@ -114,9 +114,8 @@ absl::StatusOr<v1::StartTrial> Attempt::Prepare(TrialFiles& files) {
   }
   const std::string& dataset = lease_.spec().task().image_classification().dataset_digest();
   ASSIGN_OR_RETURN(const digest::BlobDigest digest, digest::BlobDigest::Parse(dataset));
-  // Straight from the store: the file is the cached copy.
-  ASSIGN_OR_RETURN(*start.mutable_dataset_path(),
-                   context_->datasets->Fetch(digest, context_->remote, &bytes_moved_));
+  ASSIGN_OR_RETURN(dataset_, context_->datasets->Fetch(digest, context_->store, &bytes_moved_));
+  start.set_dataset_path(dataset_->path());
   return start;
 }
 

@@ -3,6 +3,7 @@
 #define GRAFT_SERVICES_WORKER_ATTEMPT_H_
 
 #include <cstdint>
+#include <memory>
 #include <string>
 
 #include "absl/status/status.h"
@@ -69,7 +70,10 @@ class Attempt {
   // Names the attempt to the trainer: a later one at the same trial may begin here while this one
   // is still being stopped.
   const std::string run_id_;
-  std::int64_t bytes_moved_ = 0;  // of Run's thread
+
+  // Of Run's thread.
+  std::int64_t bytes_moved_ = 0;
+  std::shared_ptr<const DatasetFile> dataset_;
 
   mutable base::Mutex mutex_;
   v1::TrialProgress progress_ ABSL_GUARDED_BY(mutex_);  // of the newest epoch

@@ -1,11 +1,11 @@
 #include "services/worker/trial_files.h"
 
-#include <filesystem>
+#include <algorithm>
+#include <cstddef>
+#include <iterator>
 #include <memory>
 #include <utility>
 
-#include "absl/strings/str_cat.h"
-#include "common/base/fd.h"
 #include "common/base/status_macros.h"
 #include "common/blob/blob_io.h"
 #include "common/blob/disk_blob_store.h"
@@ -13,6 +13,9 @@
 
 namespace graft::worker {
 namespace {
+
+// What a search uses, and what the next one does: as many as the trainer keeps in memory.
+constexpr std::size_t kDatasetsKept = 2;
 
 absl::StatusOr<std::unique_ptr<blob::DiskBlobStore>> OpenScratch(const std::string& directory) {
   return blob::DiskBlobStore::Open({.directory = directory, .sync_writes = false});
@@ -57,21 +60,33 @@ absl::Status TrialFiles::UploadWeights(const digest::WeightsDigest& weights, blo
   return remote->CommitManifest(weights);
 }
 
-absl::StatusOr<std::string> DatasetFiles::Fetch(const digest::BlobDigest& digest,
-                                                blob::BlobStore* store, std::int64_t* bytes) {
-  const std::string path = absl::StrCat(directory_, "/", digest.sha256().ToHex());
+absl::StatusOr<DatasetFile> DatasetFile::Create(const std::string& parent,
+                                                const digest::BlobDigest& digest,
+                                                blob::BlobStore* store) {
+  ASSIGN_OR_RETURN(base::TempDir folder, base::TempDir::CreateIn(parent, "dataset-"));
+  DatasetFile file(std::move(folder), digest);
+  RETURN_IF_ERROR(blob::ReadBlobToFile(store, digest, file.path()));
+  return file;
+}
+
+absl::StatusOr<std::shared_ptr<const DatasetFile>> DatasetFiles::Fetch(
+    const digest::BlobDigest& digest, blob::BlobStore* store, std::int64_t* bytes) {
   const base::MutexLock lock(&mutex_);
-  if (std::filesystem::exists(path)) return path;
-  // Under another name first: a process that is killed meanwhile leaves no part of a data set
-  // under its own.
-  const std::string partial = path + ".partial";
-  std::error_code error;
-  std::filesystem::remove(partial, error);
-  RETURN_IF_ERROR(blob::ReadBlobToFile(store, digest, partial));
-  std::filesystem::rename(partial, path, error);
-  if (error) return base::PosixError(error.value(), absl::StrCat("rename ", partial));
+  const auto found = std::find_if(files_.begin(), files_.end(),
+                                  [&](const auto& file) { return file->digest() == digest; });
+  if (found != files_.end()) {
+    files_.splice(files_.begin(), files_, found);
+    return files_.front();
+  }
+  ASSIGN_OR_RETURN(DatasetFile file, DatasetFile::Create(directory_, digest, store));
   *bytes += static_cast<std::int64_t>(digest.size_bytes());
-  return path;
+  files_.push_front(std::make_shared<const DatasetFile>(std::move(file)));
+  // Nobody but this list can hand out another reference: a count of one stays one.
+  for (auto old = std::next(files_.begin(), std::min(kDatasetsKept, files_.size()));
+       old != files_.end();) {
+    old = old->use_count() == 1 ? files_.erase(old) : std::next(old);
+  }
+  return files_.front();
 }
 
 }  // namespace graft::worker

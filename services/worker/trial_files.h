@@ -3,7 +3,10 @@
 #define GRAFT_SERVICES_WORKER_TRIAL_FILES_H_
 
 #include <cstdint>
+#include <list>
+#include <memory>
 #include <string>
+#include <utility>
 
 #include "absl/status/status.h"
 #include "absl/status/statusor.h"
@@ -40,19 +43,42 @@ class TrialFiles {
   base::TempDir folder_;
 };
 
-// Data sets as files, fetched once. Thread-safe.
+// A data set as a file of its own, removed when this is destroyed.
+class DatasetFile {
+ public:
+  // Copies the blob out of `store`, verified, into a fresh folder below `parent`.
+  static absl::StatusOr<DatasetFile> Create(const std::string& parent,
+                                            const digest::BlobDigest& digest,
+                                            blob::BlobStore* store);
+
+  const digest::BlobDigest& digest() const { return digest_; }
+  // Its name is that of the content.
+  std::string path() const { return folder_.Join(digest_.sha256().ToHex()); }
+
+ private:
+  DatasetFile(base::TempDir folder, const digest::BlobDigest& digest)
+      : folder_(std::move(folder)), digest_(digest) {}
+
+  base::TempDir folder_;
+  digest::BlobDigest digest_;
+};
+
+// The data sets that trials use, as files for the trainer: those in use and the last two.
+// Thread-safe.
 class DatasetFiles {
  public:
   // Keeps files below `directory`, an existing folder.
   explicit DatasetFiles(std::string directory) : directory_(std::move(directory)) {}
 
-  // Path of a file with the blob's verified bytes. Adds what was fetched to `bytes`.
-  absl::StatusOr<std::string> Fetch(const digest::BlobDigest& digest, blob::BlobStore* store,
-                                    std::int64_t* bytes);
+  // The file stays for as long as it is held. Adds what was copied to `bytes`. Errors of BlobStore.
+  absl::StatusOr<std::shared_ptr<const DatasetFile>> Fetch(const digest::BlobDigest& digest,
+                                                           blob::BlobStore* store,
+                                                           std::int64_t* bytes);
 
  private:
   const std::string directory_;
-  base::Mutex mutex_;  // held while fetching: a second trial waits for the first one's download
+  base::Mutex mutex_;  // held while copying: a second trial waits for the first one's copy
+  std::list<std::shared_ptr<const DatasetFile>> files_ ABSL_GUARDED_BY(mutex_);  // latest first
 };
 
 }  // namespace graft::worker

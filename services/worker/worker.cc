@@ -27,12 +27,24 @@ constexpr absl::Duration kStopRepeat = absl::Milliseconds(200);
 constexpr absl::Duration kStopPatience = absl::Seconds(5);
 constexpr std::int64_t kDefaultCacheBytes = std::int64_t{10} << 30;
 constexpr size_t kMaxDigestsTold = 1000;
-// Below the worker's folder, for the attempts' own.
+// Below the worker's folder. The last two hold nothing that outlives the process.
+constexpr char kCacheFolder[] = "/cache";
 constexpr char kTrialsFolder[] = "/trials";
+constexpr char kDatasetsFolder[] = "/datasets";
 
 std::string HostName() {
   char name[256] = {};
   return gethostname(name, sizeof(name) - 1) == 0 ? name : "unknown-host";
+}
+
+// Of what a killed worker has left; makes the folder if it is missing.
+absl::Status MakeEmpty(const std::string& folder) {
+  RETURN_IF_ERROR(base::CreateDirectories(folder));
+  std::error_code ignored;
+  for (const auto& entry : std::filesystem::directory_iterator(folder, ignored)) {
+    std::filesystem::remove_all(entry.path(), ignored);
+  }
+  return absl::OkStatus();
 }
 
 }  // namespace
@@ -98,18 +110,14 @@ Worker::Worker(const v1::WorkerConfig& config, rpc::InterruptibleSleeper* sleepe
 }
 
 absl::Status Worker::OpenStores(const v1::WorkerConfig& config) {
-  for (const char* folder : {"/cache", "/datasets", kTrialsFolder}) {
-    RETURN_IF_ERROR(base::CreateDirectories(config.directory() + folder));
+  ASSIGN_OR_RETURN(local_,
+                   blob::DiskBlobStore::Open(
+                       {.directory = config.directory() + kCacheFolder, .sync_writes = false}));
+  // Now that the lock of the cache is ours.
+  for (const char* folder : {kTrialsFolder, kDatasetsFolder}) {
+    RETURN_IF_ERROR(MakeEmpty(config.directory() + folder));
   }
-  ASSIGN_OR_RETURN(local_, blob::DiskBlobStore::Open(
-                               {.directory = config.directory() + "/cache", .sync_writes = false}));
-  // Now that the lock of the cache is ours: what a killed worker has left.
-  std::error_code ignored;
-  for (const auto& entry :
-       std::filesystem::directory_iterator(config.directory() + kTrialsFolder, ignored)) {
-    std::filesystem::remove_all(entry.path(), ignored);
-  }
-  datasets_ = std::make_unique<DatasetFiles>(config.directory() + "/datasets");
+  datasets_ = std::make_unique<DatasetFiles>(config.directory() + kDatasetsFolder);
   v1::ClientConfig store = config.weight_store();
   if (store.address().empty()) {
     base::LogInfo("asking the controller for the weight store",

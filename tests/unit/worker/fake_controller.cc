@@ -45,12 +45,15 @@ class FakeController::Trials final : public v1::TrialService::Service {
     if (request->leases().empty()) fake_->last_idle_ = fake_->heartbeats_;
     for (const v1::LeaseStatus& lease : request->leases()) {
       fake_->epochs_[{lease.trial(), lease.attempt()}] = lease.epochs_done();
+      fake_->last_held_[{lease.trial(), lease.attempt()}] = fake_->heartbeats_;
       v1::LeaseDirective& directive = *response->add_directives();
       directive.set_trial(lease.trial());
       directive.set_attempt(lease.attempt());
-      const auto set = fake_->directives_.find(lease.trial());
-      directive.set_directive(set == fake_->directives_.end() ? v1::DIRECTIVE_CONTINUE
-                                                              : set->second);
+      directive.set_directive(v1::DIRECTIVE_CONTINUE);
+      for (const std::int64_t attempt : {kEveryAttempt, lease.attempt()}) {
+        const auto set = fake_->directives_.find({lease.trial(), attempt});
+        if (set != fake_->directives_.end()) directive.set_directive(set->second);
+      }
     }
     response->mutable_interval()->set_nanos(kHeartbeatNanos);
     fake_->changed_.SignalAll();
@@ -63,7 +66,7 @@ class FakeController::Trials final : public v1::TrialService::Service {
     if (fake_->to_refuse_ > 0) {
       --fake_->to_refuse_;
       ++fake_->refused_;
-      return {grpc::StatusCode::UNAVAILABLE, "away"};
+      return {fake_->refusal_, "refused by the test"};
     }
     fake_->reports_.push_back(*request);
     fake_->changed_.SignalAll();
@@ -119,14 +122,16 @@ void FakeController::Enqueue(const v1::Lease& lease) {
   changed_.SignalAll();
 }
 
-void FakeController::SetDirective(const std::string& trial, v1::Directive directive) {
+void FakeController::SetDirective(const std::string& trial, v1::Directive directive,
+                                  std::int64_t attempt) {
   base::MutexLock lock(&mutex_);
-  directives_[trial] = directive;
+  directives_[{trial, attempt}] = directive;
 }
 
-void FakeController::RefuseReports(int count) {
+void FakeController::RefuseReports(int count, grpc::StatusCode code) {
   base::MutexLock lock(&mutex_);
   to_refuse_ = count;
+  refusal_ = code;
 }
 
 v1::ReportTrialRequest FakeController::AwaitReport(const std::string& trial, std::int64_t attempt) {
@@ -150,6 +155,21 @@ void FakeController::AwaitIdle() {
   base::MutexLock lock(&mutex_);
   const std::int64_t before = heartbeats_;
   while (last_idle_ <= before) changed_.Wait(&mutex_);
+}
+
+void FakeController::AwaitGone(const std::string& trial, std::int64_t attempt) {
+  base::MutexLock lock(&mutex_);
+  const std::int64_t before = heartbeats_;
+  while (heartbeats_ == before || last_held_[{trial, attempt}] == heartbeats_) {
+    changed_.Wait(&mutex_);
+  }
+}
+
+void FakeController::AwaitDirectives() {
+  base::MutexLock lock(&mutex_);
+  // The worker sends a heartbeat after it has acted on the answer to the one before.
+  const std::int64_t enough = heartbeats_ + 2;
+  while (heartbeats_ < enough) changed_.Wait(&mutex_);
 }
 
 std::vector<v1::ReportTrialRequest> FakeController::reports() const {

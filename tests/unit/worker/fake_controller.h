@@ -25,6 +25,8 @@ namespace graft::worker {
 // plays those. Thread-safe.
 class FakeController {
  public:
+  static constexpr std::int64_t kEveryAttempt = 0;
+
   // `weight_store`: what GetCluster answers.
   explicit FakeController(std::string weight_store);
   // Stops as Stop does.
@@ -35,17 +37,21 @@ class FakeController {
   void Stop();
 
   void Enqueue(const v1::Lease& lease);
-  // From the next heartbeat on.
-  void SetDirective(const std::string& trial, v1::Directive directive);
-  // The next `count` reports are answered with UNAVAILABLE and not remembered.
-  void RefuseReports(int count);
+  // From the next heartbeat on, for one attempt or all.
+  void SetDirective(const std::string& trial, v1::Directive directive,
+                    std::int64_t attempt = kEveryAttempt);
+  // The next `count` reports are answered with `code` and not remembered.
+  void RefuseReports(int count, grpc::StatusCode code = grpc::StatusCode::UNAVAILABLE);
 
   // Wait until what they return is there; a test that waits in vain ends by its time limit.
   v1::ReportTrialRequest AwaitReport(const std::string& trial, std::int64_t attempt = 1);
   // A heartbeat that says of the attempt that at least so many epochs are done.
   void AwaitEpochs(const std::string& trial, std::int64_t epochs, std::int64_t attempt = 1);
-  // A heartbeat that holds no lease, after all that came before this call.
+  // A heartbeat that holds no lease, or not this attempt's, after all that came before this call.
   void AwaitIdle();
+  void AwaitGone(const std::string& trial, std::int64_t attempt);
+  // The worker has acted on the directives that were set before this call.
+  void AwaitDirectives();
 
   std::vector<v1::ReportTrialRequest> reports() const;
   int refused_reports() const;
@@ -58,13 +64,17 @@ class FakeController {
   base::CondVar changed_;
   bool stopped_ ABSL_GUARDED_BY(mutex_) = false;
   std::deque<v1::Lease> queue_ ABSL_GUARDED_BY(mutex_);
-  std::map<std::string, v1::Directive> directives_ ABSL_GUARDED_BY(mutex_);
+  // By trial and attempt.
+  std::map<std::pair<std::string, std::int64_t>, v1::Directive> directives_ ABSL_GUARDED_BY(mutex_);
   std::vector<v1::ReportTrialRequest> reports_ ABSL_GUARDED_BY(mutex_);
   // Done, by trial and attempt.
   std::map<std::pair<std::string, std::int64_t>, std::int64_t> epochs_ ABSL_GUARDED_BY(mutex_);
+  // Number of the newest heartbeat that held it, by trial and attempt.
+  std::map<std::pair<std::string, std::int64_t>, std::int64_t> last_held_ ABSL_GUARDED_BY(mutex_);
   std::int64_t heartbeats_ ABSL_GUARDED_BY(mutex_) = 0;
   std::int64_t last_idle_ ABSL_GUARDED_BY(mutex_) = 0;  // number of the newest one without leases
   int to_refuse_ ABSL_GUARDED_BY(mutex_) = 0;
+  grpc::StatusCode refusal_ ABSL_GUARDED_BY(mutex_) = grpc::StatusCode::UNAVAILABLE;
   int refused_ ABSL_GUARDED_BY(mutex_) = 0;
 
   const std::string weight_store_;

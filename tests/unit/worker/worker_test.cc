@@ -5,9 +5,12 @@
 #include <gtest/gtest.h>
 
 #include <csignal>
+#include <filesystem>
 #include <string>
 #include <vector>
 
+#include "absl/strings/str_cat.h"
+#include "absl/time/clock.h"
 #include "common/base/file.h"
 #include "common/base/status_macros.h"
 #include "common/blob/blob_io.h"
@@ -23,16 +26,18 @@ namespace graft::worker {
 namespace {
 
 using ::testing::HasSubstr;
+using ::testing::SizeIs;
 
 absl::StatusOr<std::vector<digest::BlobDigest>> BlobsOfManifest(std::string_view bytes) {
   ASSIGN_OR_RETURN(const weights::Manifest manifest, weights::Manifest::Decode(bytes));
   return manifest.Blobs();
 }
 
-std::unique_ptr<weight_store::WeightStoreServer> StartStore(const std::string& directory) {
+std::unique_ptr<weight_store::WeightStoreServer> StartStore(
+    const std::string& directory, const std::string& listen = "127.0.0.1:0") {
   v1::WeightStoreConfig config;
   config.set_directory(directory);
-  config.mutable_server()->set_listen("127.0.0.1:0");
+  config.mutable_server()->set_listen(listen);
   return weight_store::WeightStoreServer::Start(config, BlobsOfManifest).value();
 }
 
@@ -61,6 +66,23 @@ class WorkerTest : public ::testing::Test {
     auto worker = Worker::Start(WithDefaults(config).value(), &sleeper_, &metrics_);
     ASSERT_TRUE(worker.ok()) << worker.status();
     worker_ = *std::move(worker);
+  }
+
+  // Waits until the one running trial has been trained: the trainer has saved weights and manifest.
+  void AwaitTrained() {
+    const absl::Time deadline = absl::Now() + absl::Minutes(1);
+    while (absl::Now() < deadline) {
+      int blobs = 0;
+      std::error_code ignored;  // folders come and go
+      using Iterator = std::filesystem::recursive_directory_iterator;
+      for (const auto& entry : Iterator(folder_.Join("worker/trials"), ignored)) {
+        const bool saved = entry.path().string().find("/outputs/blobs/") != std::string::npos;
+        if (saved && entry.is_regular_file(ignored)) ++blobs;
+      }
+      if (blobs == 2) return;
+      absl::SleepFor(absl::Milliseconds(5));
+    }
+    FAIL() << "the trial does not end";
   }
 
   v1::FailureReason ReasonOf(const std::string& trial) {
@@ -150,12 +172,73 @@ TEST_F(WorkerTest, TrialThatWasPresentAtTwoCrashesRunsAlone) {
   EXPECT_TRUE(controller_.AwaitReport("other").has_result());
 }
 
-TEST_F(WorkerTest, ResultOutlastsAControllerThatIsAway) {
-  controller_.RefuseReports(3);
+TEST_F(WorkerTest, ResultOutlastsAControllerThatIsAwayOrWhoseDiskIsFull) {
+  StartWorker();
+  int refused = 0;
+  for (const auto code : {grpc::StatusCode::UNAVAILABLE, grpc::StatusCode::RESOURCE_EXHAUSTED}) {
+    controller_.RefuseReports(3, code);
+    const std::string trial = absl::StrCat("refused-with-", code);
+    controller_.Enqueue(LeaseOf(trial, runner::TinyInitSpec()));
+    EXPECT_TRUE(controller_.AwaitReport(trial).has_result());
+    EXPECT_EQ(controller_.refused_reports(), refused += 3);
+  }
+}
+
+TEST_F(WorkerTest, ResultThatIsFinishedWhenAStopArrivesIsReported) {
+  StartWorker();
+  controller_.Enqueue(LeaseOf("first", runner::TinyInitSpec(1)));
+  ASSERT_TRUE(controller_.AwaitReport("first").has_result());
+  // The data set is here now: the store is missed only by the result.
+  const std::string address = store_server_->address();
+  store_server_.reset();
+  controller_.Enqueue(LeaseOf("finished", runner::TinyInitSpec(2)));
+  AwaitTrained();
+  controller_.SetDirective("finished", v1::DIRECTIVE_STOP);
+  controller_.AwaitDirectives();
+  store_server_ = StartStore(folder_.Join("store"), address);
+  EXPECT_TRUE(controller_.AwaitReport("finished").has_result());
+}
+
+TEST_F(WorkerTest, AttemptsAtOneTrialPassEachOther) {
+  StartWorker(/*slots=*/2);
+  v1::Lease lease = LeaseOf("t", runner::TinyInitSpec(kEndlessEpochs));
+  controller_.Enqueue(lease);
+  controller_.AwaitEpochs("t", 1, /*attempt=*/1);
+  lease.set_attempt(2);
+  controller_.Enqueue(lease);
+  controller_.AwaitEpochs("t", 1, /*attempt=*/2);
+
+  controller_.SetDirective("t", v1::DIRECTIVE_STOP, /*attempt=*/1);
+  controller_.AwaitGone("t", /*attempt=*/1);
+  controller_.SetDirective("t", v1::DIRECTIVE_HAND_BACK, /*attempt=*/2);
+  EXPECT_EQ(controller_.AwaitReport("t", 2).failure().reason(), v1::FAILURE_REASON_PREEMPTED);
+  EXPECT_THAT(controller_.reports(), SizeIs(1));
+
+  lease = LeaseOf("t", runner::TinyInitSpec());
+  lease.set_attempt(3);
+  controller_.Enqueue(lease);
+  EXPECT_TRUE(controller_.AwaitReport("t", 3).has_result());
+}
+
+TEST_F(WorkerTest, DataSetsThatAKilledWorkerLeftInPartsAreFetchedAgain) {
+  const std::string bytes = data::EncodeDataset(runner::TinyDataset());
+  const std::string part = bytes.substr(0, bytes.size() / 2);
+  const digest::BlobDigest digest = digest::BlobDigest::Of(bytes);
+  const std::string name = digest.sha256().ToHex();
+  const std::string copies = folder_.Join("worker/datasets/");
+  const std::string cached =
+      absl::StrCat(folder_.Join("worker/cache/blobs/"), name.substr(0, 2), "/");
+  for (const std::string& path : {copies + name, copies + "dataset-killed/" + name,
+                                  absl::StrCat(cached, name.substr(2), "-", digest.size_bytes())}) {
+    ASSERT_TRUE(base::CreateDirectories(path.substr(0, path.rfind('/'))).ok());
+    ASSERT_TRUE(base::WriteFileDurably(path, part).ok());
+  }
   StartWorker();
   controller_.Enqueue(LeaseOf("t", runner::TinyInitSpec()));
-  EXPECT_TRUE(controller_.AwaitReport("t").has_result());
-  EXPECT_EQ(controller_.refused_reports(), 3);
+  const v1::ReportTrialRequest report = controller_.AwaitReport("t");
+  EXPECT_TRUE(report.has_result()) << report.failure().message();
+  EXPECT_FALSE(std::filesystem::exists(copies + name));
+  EXPECT_FALSE(std::filesystem::exists(copies + "dataset-killed"));
 }
 
 TEST_F(WorkerTest, StopDirectiveEndsATrialWithoutAReport) {

@@ -20,6 +20,7 @@
 #include "common/base/status_macros.h"
 #include "common/rpc/address.h"
 #include "common/rpc/auth.h"
+#include "common/rpc/keepalive.h"
 #include "common/rpc/server.h"
 #include "common/rpc/tls_files.h"
 #include "proto/graft/v1/config.pb.h"
@@ -32,8 +33,6 @@ using ::grpc::experimental::InterceptionHookPoints;
 using ::grpc::experimental::Interceptor;
 using ::grpc::experimental::InterceptorBatchMethods;
 
-constexpr int kKeepaliveMs = 20'000;
-constexpr int kKeepaliveTimeoutMs = 10'000;
 constexpr int kFirstReconnectMs = 200;
 // Also how long a first attempt to connect may take, and the least time between two attempts.
 constexpr int kLeastReconnectMs = 1'000;
@@ -86,6 +85,8 @@ grpc::ChannelArguments Arguments(const Address& address) {
   arguments.SetMaxSendMessageSize(kMaxMessageBytes);
   arguments.SetInt(GRPC_ARG_KEEPALIVE_TIME_MS, kKeepaliveMs);
   arguments.SetInt(GRPC_ARG_KEEPALIVE_TIMEOUT_MS, kKeepaliveTimeoutMs);
+  // A watch receives for hours and sends nothing.
+  arguments.SetInt(GRPC_ARG_HTTP2_MAX_PINGS_WITHOUT_DATA, 0);
   arguments.SetInt(GRPC_ARG_INITIAL_RECONNECT_BACKOFF_MS, kFirstReconnectMs);
   arguments.SetInt(GRPC_ARG_MIN_RECONNECT_BACKOFF_MS, kLeastReconnectMs);
   arguments.SetInt(GRPC_ARG_MAX_RECONNECT_BACKOFF_MS, kLongestReconnectMs);

@@ -16,6 +16,7 @@
 #include "common/base/status_macros.h"
 #include "common/base/strings.h"
 #include "common/rpc/address.h"
+#include "common/rpc/keepalive.h"
 #include "common/rpc/server_credentials.h"
 #include "common/wire/time_wire.h"
 #include "proto/graft/v1/config.pb.h"
@@ -25,8 +26,8 @@ namespace {
 
 constexpr absl::Duration kDefaultDrainTimeout = absl::Seconds(10);
 constexpr absl::Duration kMaxDrainTimeout = absl::Hours(1);
-// Clients may send keepalive pings this often.
-constexpr int kMinPingIntervalMs = 10'000;
+// A client that pings more often is turned away: half of what clients do, as pings bunch up.
+constexpr int kMinPingIntervalMs = kKeepaliveMs / 2;
 constexpr std::string_view kReflectionPrefix = "/grpc.reflection.";
 
 absl::StatusOr<Address> ListenAddress(const v1::ServerConfig& config,
@@ -69,6 +70,10 @@ void Configure(grpc::ServerBuilder* builder) {
   builder->SetMaxSendMessageSize(kMaxMessageBytes);
   // Two servers on one port would each get some of the calls.
   builder->AddChannelArgument(GRPC_ARG_ALLOW_REUSEPORT, 0);
+  // A client that has vanished from a stream is noticed although the server only sends.
+  builder->AddChannelArgument(GRPC_ARG_KEEPALIVE_TIME_MS, kKeepaliveMs);
+  builder->AddChannelArgument(GRPC_ARG_KEEPALIVE_TIMEOUT_MS, kKeepaliveTimeoutMs);
+  builder->AddChannelArgument(GRPC_ARG_HTTP2_MAX_PINGS_WITHOUT_DATA, 0);
   builder->AddChannelArgument(GRPC_ARG_HTTP2_MIN_RECV_PING_INTERVAL_WITHOUT_DATA_MS,
                               kMinPingIntervalMs);
   builder->AddChannelArgument(GRPC_ARG_KEEPALIVE_PERMIT_WITHOUT_CALLS, 1);

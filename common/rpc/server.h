@@ -41,7 +41,8 @@ struct ServerOptions {
 };
 
 // A gRPC server (callback API) with health service, reflection, TLS, tokens and a metrics endpoint
-// as its configuration says. Thread-safe.
+// as its configuration says. A client that does not answer for 30 s is given up with its calls.
+// Thread-safe.
 class Server {
  public:
   // Listens and serves at once; then writes the configured port file. INVALID_ARGUMENT for a bad

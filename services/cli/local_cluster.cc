@@ -151,8 +151,8 @@ absl::Status LocalCluster::StartWeightStore() {
   RETURN_IF_ERROR(base::WriteFileDurably(member.config_path, config::ToYaml(config)));
   RETURN_IF_ERROR(Launch(member));
   ASSIGN_OR_RETURN(store_address_, AwaitPorts(member, true));
-  // A restarted store must be found where it was.
   config.mutable_server()->set_listen(store_address_);
+  config.mutable_server()->set_metrics_listen(member.metrics_address);
   RETURN_IF_ERROR(base::WriteFileDurably(member.config_path, config::ToYaml(config)));
   members_.push_back(std::move(member));
   return absl::OkStatus();
@@ -172,6 +172,7 @@ absl::Status LocalCluster::StartController() {
   RETURN_IF_ERROR(Launch(member));
   ASSIGN_OR_RETURN(endpoint_, AwaitPorts(member, true));
   config.mutable_server()->set_listen(endpoint_);
+  config.mutable_server()->set_metrics_listen(member.metrics_address);
   RETURN_IF_ERROR(base::WriteFileDurably(member.config_path, config::ToYaml(config)));
   members_.push_back(std::move(member));
   return absl::OkStatus();
@@ -189,6 +190,8 @@ absl::Status LocalCluster::StartWorker() {
   RETURN_IF_ERROR(base::WriteFileDurably(member.config_path, config::ToYaml(config)));
   RETURN_IF_ERROR(Launch(member));
   RETURN_IF_ERROR(AwaitPorts(member, false).status());
+  config.set_metrics_listen(member.metrics_address);
+  RETURN_IF_ERROR(base::WriteFileDurably(member.config_path, config::ToYaml(config)));
   members_.push_back(std::move(member));
   return absl::OkStatus();
 }

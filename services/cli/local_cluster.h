@@ -57,6 +57,7 @@ class LocalCluster {
   LocalCluster(LocalOptions options, base::FileLock lock);
 
   Member NewMember(const std::string& name) const;
+  // Each is told afterwards to serve where it does: a restarted one is found where it was.
   absl::Status StartWeightStore();
   absl::Status StartController();
   absl::Status StartWorker();

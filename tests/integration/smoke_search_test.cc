@@ -6,6 +6,7 @@
 #include <csignal>
 #include <filesystem>
 #include <optional>
+#include <sstream>
 #include <string>
 #include <vector>
 
@@ -56,6 +57,17 @@ class LocalClusterTest : public ::testing::Test {
   CommandResult Graft(std::vector<std::string> arguments) const {
     arguments.insert(arguments.begin(), {Program("graft"), "--server", Endpoint()});
     return RunCommand(arguments);
+  }
+
+  // As `graft local` has said at its start.
+  std::vector<std::string> MetricsUrls() const {
+    std::vector<std::string> urls;
+    const std::string prefix = "metrics at ";
+    std::istringstream lines(LogText());
+    for (std::string line; std::getline(lines, line);) {
+      if (line.starts_with(prefix)) urls.push_back(line.substr(prefix.size()));
+    }
+    return urls;
   }
 
   std::optional<base::TempDir> folder_;
@@ -152,6 +164,12 @@ TEST_F(LocalClusterTest, KilledServicesAreStartedAgainAndTheSearchEnds) {
       Graft({"--output", "json", "submit", file, "--request-id", "killed-1", "--wait"});
   ASSERT_EQ(watched.exit_code, 0) << watched.errors << LogText();
   EXPECT_EQ(ParseFlatJson(watched.output)->at("state"), "succeeded");
+  // The restarted programs serve their metrics where they did: Prometheus goes on scraping.
+  const std::vector<std::string> urls = MetricsUrls();
+  ASSERT_THAT(urls, SizeIs(3));
+  for (const std::string& url : urls) {
+    EXPECT_THAT(RunCommand({"curl", "--silent", url}).output, HasSubstr("graft_")) << url;
+  }
 }
 
 }  // namespace

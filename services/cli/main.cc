@@ -8,6 +8,7 @@
 #include "common/base/logging.h"
 #include "common/base/strings.h"
 #include "common/base/version.h"
+#include "services/cli/argument_checks.h"
 #include "services/cli/commands/commands.h"
 #include "services/cli/session.h"
 
@@ -23,7 +24,8 @@ void AddSharedOptions(CLI::App& app, Session& session) {
   app.add_option("--server", session.server,
                  "Controller, host:port (default: that of `graft local` in ./graft-local, "
                  "else 127.0.0.1:7070)")
-      ->envname("GRAFT_SERVER");
+      ->envname("GRAFT_SERVER")
+      ->check(CheckServerAddress);
   app.add_option("--token-file", session.token_file, "File with the bearer token")
       ->envname("GRAFT_TOKEN_FILE");
   app.add_option("--tls-root", session.tls_root, "PEM file of the root certificates; turns TLS on")

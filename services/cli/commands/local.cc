@@ -12,6 +12,7 @@
 #include "common/base/child_process.h"
 #include "common/base/status_macros.h"
 #include "common/data/idx.h"
+#include "services/cli/argument_checks.h"
 #include "services/cli/commands/commands.h"
 #include "services/cli/dataset_upload.h"
 #include "services/cli/local_cluster.h"
@@ -87,7 +88,8 @@ void AddLocalCommand(CLI::App& app, Session& session) {
   CLI::App* verb = app.add_subcommand("local", "Runs a whole cluster on this machine until Ctrl-C");
   verb->add_option("--dir", options->directory, "Folder of state and logs")->capture_default_str();
   verb->add_option("--listen", options->listen, "Address of the controller; port 0: any free one")
-      ->capture_default_str();
+      ->capture_default_str()
+      ->check(CheckListenAddress);
   verb->add_option("--slots", options->slots, "Trials at once; 0: one a core")
       ->check(CLI::NonNegativeNumber);
   verb->callback([&session, options] {

@@ -1,0 +1,19 @@
+// Checks of arguments for CLI11: empty, or what is wrong and what is expected. What they find is a
+// usage error.
+#ifndef GRAFT_SERVICES_CLI_ARGUMENT_CHECKS_H_
+#define GRAFT_SERVICES_CLI_ARGUMENT_CHECKS_H_
+
+#include <string>
+
+namespace graft::cli {
+
+// host:port, with any port to listen on and with port 0 refused to connect to.
+std::string CheckListenAddress(const std::string& text);
+std::string CheckServerAddress(const std::string& text);
+
+// name=value
+std::string CheckLabel(const std::string& text);
+
+}  // namespace graft::cli
+
+#endif  // GRAFT_SERVICES_CLI_ARGUMENT_CHECKS_H_

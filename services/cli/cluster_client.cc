@@ -148,9 +148,21 @@ class GrpcClusterClient final : public ClusterClient {
   }
 
   absl::StatusOr<std::unique_ptr<blob::BlobStore>> OpenWeightStore() override {
-    ASSIGN_OR_RETURN(const v1::Cluster cluster, GetCluster());
-    ASSIGN_OR_RETURN(const auto channel,
-                     rpc::MakeChannel(ToConfig(options_, cluster.weight_store())));
+    std::string address = options_.weight_store;
+    if (address.empty()) {
+      ASSIGN_OR_RETURN(const v1::Cluster cluster, GetCluster());
+      address = cluster.weight_store();
+    }
+    ASSIGN_OR_RETURN(const auto channel, rpc::MakeChannel(ToConfig(options_, address)));
+    // The controller may name an address that serves others and not this machine.
+    rpc::RemoteBlobStore probe(channel, {.retry = kRetryPolicy});
+    const absl::Status answer = probe.Contains(digest::BlobDigest::Of("")).status();
+    if (absl::IsUnavailable(answer)) {
+      return absl::UnavailableError(
+          absl::StrCat("no weight store answers at ", address, " (", answer.message(),
+                       "); --weight-store names its address as it is reached from here"));
+    }
+    RETURN_IF_ERROR(answer);
     return std::make_unique<rpc::RemoteBlobStore>(channel, rpc::RemoteBlobStore::Options());
   }
 

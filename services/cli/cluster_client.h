@@ -16,9 +16,10 @@
 namespace graft::cli {
 
 struct ClientOptions {
-  std::string server;      // host:port of the controller
-  std::string token_file;  // empty: none
-  std::string tls_root;    // PEM file of root certificates; empty: plain text
+  std::string server;        // host:port of the controller
+  std::string token_file;    // empty: none
+  std::string tls_root;      // PEM file of root certificates; empty: plain text
+  std::string weight_store;  // host:port; empty: what the controller says
 };
 
 // Errors are the server's; UNAVAILABLE names the address and what to try. Thread-safe.
@@ -55,7 +56,7 @@ class ClusterClient {
       const std::function<void(const v1::WatchSearchResponse&)>& on_update,
       const std::function<bool()>& should_stop) = 0;
 
-  // The weight store that the controller names, with this client's credentials.
+  // The weight store, with this client's credentials. UNAVAILABLE if it does not answer.
   virtual absl::StatusOr<std::unique_ptr<blob::BlobStore>> OpenWeightStore() = 0;
 };
 

@@ -26,6 +26,11 @@ void AddSharedOptions(CLI::App& app, Session& session) {
                  "else 127.0.0.1:7070)")
       ->envname("GRAFT_SERVER")
       ->check(CheckServerAddress);
+  app.add_option("--weight-store", session.weight_store,
+                 "Weight store as it is reached from here, host:port (default: what the controller "
+                 "says)")
+      ->envname("GRAFT_WEIGHT_STORE")
+      ->check(CheckServerAddress);
   app.add_option("--token-file", session.token_file, "File with the bearer token")
       ->envname("GRAFT_TOKEN_FILE");
   app.add_option("--tls-root", session.tls_root, "PEM file of the root certificates; turns TLS on")

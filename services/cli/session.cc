@@ -17,7 +17,8 @@ std::string DefaultServer() {
 absl::StatusOr<std::unique_ptr<ClusterClient>> Session::Connect() const {
   return ClusterClient::Create({.server = server.empty() ? DefaultServer() : server,
                                 .token_file = token_file,
-                                .tls_root = tls_root});
+                                .tls_root = tls_root,
+                                .weight_store = weight_store});
 }
 
 }  // namespace graft::cli

@@ -18,6 +18,8 @@ struct Session {
   // `host:port` of the controller. Empty: the endpoint file of `graft local` in kDefaultLocalDir,
   // else kDefaultServer.
   std::string server;
+  // `host:port`. Empty: what the controller says.
+  std::string weight_store;
   std::string token_file;
   std::string tls_root;
   OutputFormat format = OutputFormat::kTable;

@@ -2,21 +2,23 @@
 # From a bare Debian 12 to a grown network: installs what is missing, builds, starts a local cluster and
 # runs a search on Fashion-MNIST with live progress.
 #
-# usage: deploy/quickstart.sh [--dir DIR] [--listen HOST:PORT] [--search FILE] [--new]
+# usage: deploy/quickstart.sh [--dir DIR] [--listen HOST:PORT] [--search FILE] [--new] [--programs DIR]
 #   --dir DIR           state of the cluster (default: graft-local); run again, the search goes on
 #   --listen HOST:PORT  address of the controller (default: 127.0.0.1:7070, or a free port if in use)
 #   --search FILE       search file (default: deploy/examples/fashion_mnist.yaml)
 #   --new               submit the search anew although one from the same file is there
+#   --programs DIR      run the programs in this folder; nothing is installed or built
 set -euo pipefail
 cd "$(dirname "$0")/.."
 
-dir=graft-local listen='' search=deploy/examples/fashion_mnist.yaml new=''
+dir=graft-local listen='' search=deploy/examples/fashion_mnist.yaml new='' programs=''
 while (($#)); do
   case $1 in
     --dir) dir=${2:?--dir needs a folder}; shift ;;
     --listen) listen=${2:?--listen needs HOST:PORT}; shift ;;
     --search) search=${2:?--search needs a file}; shift ;;
     --new) new=-$(date +%s) ;;
+    --programs) programs=${2:?--programs needs a folder}; shift ;;
     -h | --help) sed -n '2,10s/^# \{0,1\}//p' "$0"; exit 0 ;;
     *) echo "quickstart.sh: unknown argument '$1' (--help lists them)" >&2; exit 2 ;;
   esac
@@ -24,9 +26,13 @@ while (($#)); do
 done
 [[ -r $search ]] || { echo "quickstart.sh: cannot read the search file $search" >&2; exit 2; }
 
-deploy/scripts/install_packages.sh build run
-deploy/scripts/build.sh release
-graft=$PWD/build/release/bin/graft
+if [[ -z $programs ]]; then
+  deploy/scripts/install_packages.sh build run
+  deploy/scripts/build.sh release
+  programs=$PWD/build/release/bin
+fi
+graft=$programs/graft
+[[ -x $graft ]] || { echo "quickstart.sh: no program $graft" >&2; exit 2; }
 mkdir -p "$dir"
 log=$dir/local.log
 

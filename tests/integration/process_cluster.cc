@@ -120,6 +120,15 @@ std::vector<pid_t> ChildrenOf(pid_t parent) {
   return found;
 }
 
+std::vector<pid_t> ProcessesWithVariable(const std::string& variable) {
+  std::vector<pid_t> found;
+  ForEachProcess([&](pid_t pid, const std::string& folder) {
+    const std::string variables = std::string(1, '\0') + ReadWhole(folder + "/environ");
+    if (variables.find('\0' + variable + '\0') != std::string::npos) found.push_back(pid);
+  });
+  return found;
+}
+
 ProcessCluster::ProcessCluster(ClusterOptions options, base::TempDir folder)
     : options_(std::move(options)), folder_(std::move(folder)) {}
 

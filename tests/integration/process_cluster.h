@@ -38,6 +38,8 @@ CommandResult RunCommand(const std::vector<std::string>& arguments);
 // Processes whose command line contains `text`, and those that such a process has started.
 std::vector<pid_t> ProcessesWith(const std::string& text);
 std::vector<pid_t> ChildrenOf(pid_t parent);
+// Processes that were started with this variable, "NAME=value": inherited by all that they start.
+std::vector<pid_t> ProcessesWithVariable(const std::string& variable);
 
 struct ClusterOptions {
   int workers = 2;

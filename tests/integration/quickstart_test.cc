@@ -1,0 +1,137 @@
+// deploy/quickstart.sh, with programs that are built already and a small search.
+#include <arpa/inet.h>
+#include <gmock/gmock.h>
+#include <gtest/gtest.h>
+#include <netinet/in.h>
+#include <sys/socket.h>
+
+#include <csignal>
+#include <filesystem>
+#include <optional>
+#include <string>
+#include <vector>
+
+#include "absl/strings/str_cat.h"
+#include "absl/time/clock.h"
+#include "common/base/child_process.h"
+#include "common/base/fd.h"
+#include "common/base/file.h"
+#include "tests/integration/process_cluster.h"
+#include "tests/integration/search_file.h"
+
+namespace graft::testing {
+namespace {
+
+using ::testing::AllOf;
+using ::testing::HasSubstr;
+using ::testing::IsEmpty;
+using ::testing::Not;
+using ::testing::StartsWith;
+
+// Turns a hang into a failure.
+constexpr absl::Duration kPatience = absl::Minutes(5);
+constexpr int kDefaultPort = 7070;
+
+int CountOf(const std::string& text, const std::string& part) {
+  int count = 0;
+  for (size_t at = 0; (at = text.find(part, at)) != std::string::npos; at += part.size()) ++count;
+  return count;
+}
+
+class QuickstartTest : public ::testing::Test {
+ protected:
+  absl::StatusOr<base::ChildProcess> Start(const std::vector<std::string>& options) {
+    std::filesystem::remove(Output());
+    const std::string programs = std::filesystem::path(Program("graft")).parent_path().string();
+    std::vector<std::string> arguments = {SourcePath("deploy/quickstart.sh"), "--programs",
+                                          programs, "--dir", State()};
+    arguments.insert(arguments.end(), options.begin(), options.end());
+    return base::ChildProcess::Start({.arguments = arguments,
+                                      .environment = {Mark()},
+                                      .log_path = Output(),
+                                      .ends_with_parent = true});
+  }
+  std::string Run(const std::vector<std::string>& options) {
+    auto script = Start(options);
+    return script.ok() ? script->AwaitEnd(kPatience).value_or("hangs") : script.status().ToString();
+  }
+
+  // Marks what the script has started.
+  std::string Mark() const { return "GRAFT_QUICKSTART_TEST=" + folder_.path(); }
+  std::string State() const { return folder_.Join("state"); }
+  std::string Output() const { return folder_.Join("output"); }
+  std::string OutputText() const { return base::ReadFile(Output()).value_or(""); }
+  std::string WorkerLog() const {
+    return base::ReadFile(State() + "/logs/worker.log").value_or("");
+  }
+
+  const base::TempDir folder_ = base::TempDir::Create("graft-quickstart-").value();
+};
+
+// Listens on the port that the script would take by itself, unless somebody else does.
+base::UniqueFd TakeDefaultPort() {
+  base::UniqueFd socket(::socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0));
+  sockaddr_in address{};
+  address.sin_family = AF_INET;
+  address.sin_port = htons(kDefaultPort);
+  address.sin_addr.s_addr = htonl(INADDR_LOOPBACK);
+  if (bind(socket.get(), reinterpret_cast<const sockaddr*>(&address), sizeof(address)) == 0) {
+    listen(socket.get(), 1);
+  }
+  return socket;
+}
+
+TEST_F(QuickstartTest, GrowsAndExportsANetworkAndShowsItWhenRunAgain) {
+  if (!HasFashionMnist()) GTEST_SKIP() << kNoFashionMnist;
+  const base::UniqueFd taken = TakeDefaultPort();
+  const std::vector<std::string> options = {"--search", SourcePath("deploy/examples/smoke.yaml")};
+  ASSERT_EQ(Run(options), "exited with status 0") << OutputText();
+  const std::string first = OutputText();
+  EXPECT_THAT(first, AllOf(HasSubstr("127.0.0.1:7070 is in use"), HasSubstr("Best networks"),
+                           HasSubstr("Lineage of the best child")));
+  for (const char* file : {"weights.safetensors", "architecture.json", "network.json"}) {
+    EXPECT_TRUE(std::filesystem::exists(absl::StrCat(State(), "/best/", file))) << file;
+  }
+  EXPECT_THAT(ProcessesWithVariable(Mark()), IsEmpty());
+
+  const int trials = CountOf(WorkerLog(), "trial started");
+  EXPECT_GE(trials, 8);
+  std::filesystem::remove_all(State() + "/best");
+  ASSERT_EQ(Run(options), "exited with status 0") << OutputText();
+  // The same tables, and nothing trained for them.
+  EXPECT_THAT(OutputText(), HasSubstr(first.substr(first.find("Best networks"))));
+  EXPECT_EQ(CountOf(WorkerLog(), "trial started"), trials);
+  EXPECT_TRUE(std::filesystem::exists(State() + "/best/weights.safetensors"));
+}
+
+TEST_F(QuickstartTest, InterruptedScriptLeavesNoProcess) {
+  if (!HasFashionMnist()) GTEST_SKIP() << kNoFashionMnist;
+  const std::string search = WriteSearchFile(
+      folder_.path(), {.name = "interrupted", .episodes = 50, .train_images = 20000});
+  auto script = Start({"--search", search, "--listen", "127.0.0.1:0"});
+  ASSERT_TRUE(script.ok()) << script.status();
+  const absl::Time deadline = absl::Now() + kPatience;
+  while (WorkerLog().find("trial started") == std::string::npos) {
+    ASSERT_EQ(script->Ended(), std::nullopt) << OutputText();
+    ASSERT_LT(absl::Now(), deadline) << OutputText();
+    absl::SleepFor(absl::Milliseconds(20));
+  }
+  EXPECT_THAT(ProcessesWithVariable(Mark()), Not(IsEmpty()));
+  script->Signal(SIGINT);
+  EXPECT_EQ(script->AwaitEnd(kPatience), "exited with status 130") << OutputText();
+  EXPECT_THAT(ProcessesWithVariable(Mark()), IsEmpty());
+  EXPECT_THAT(OutputText(), HasSubstr("Run this again to go on from there"));
+}
+
+TEST_F(QuickstartTest, WrongArgumentsAreRefusedBeforeAnythingStarts) {
+  EXPECT_EQ(Run({"--seach", "x"}), "exited with status 2");
+  EXPECT_THAT(OutputText(), StartsWith("quickstart.sh: unknown argument '--seach'"));
+  EXPECT_EQ(Run({"--search", "/no/such/file"}), "exited with status 2");
+  EXPECT_THAT(OutputText(), HasSubstr("/no/such/file"));
+  EXPECT_EQ(Run({"--programs", "/no/such/folder"}), "exited with status 2");
+  EXPECT_THAT(OutputText(), HasSubstr("/no/such/folder/graft"));
+  EXPECT_FALSE(std::filesystem::exists(State()));
+}
+
+}  // namespace
+}  // namespace graft::testing

@@ -205,7 +205,8 @@ TEST_P(OperatorTest, InfersTheTypeOfItsExample) {
 }
 
 TEST_P(OperatorTest, CostEqualsACount) {
-  const Cost& cost = BuildExample().cost();
+  const Architecture architecture = BuildExample();
+  const Cost& cost = architecture.cost();
   EXPECT_EQ(cost.parameters, example_.parameters);
   EXPECT_EQ(cost.statistics, example_.statistics);
   EXPECT_EQ(cost.macs, example_.macs);

@@ -129,15 +129,60 @@ grpc::ServerUnaryReactor* SearchService::ListSearches(grpc::CallbackServerContex
   return Answer(context, list(), response);
 }
 
+template <typename Request, typename Change>
+absl::StatusOr<SearchView> SearchService::ChangeSearch(const Request& request,
+                                                       Change change) const {
+  ASSIGN_OR_RETURN(const SearchId id, ParseSearchName("name", request.name()));
+  ASSIGN_OR_RETURN(const RequestTag tag, TagOf(request));
+  return change(id, tag);
+}
+
 grpc::ServerUnaryReactor* SearchService::CancelSearch(grpc::CallbackServerContext* context,
                                                       const v1::CancelSearchRequest* request,
                                                       v1::Search* response) {
-  const auto cancel = [&]() -> absl::StatusOr<SearchView> {
-    ASSIGN_OR_RETURN(const SearchId id, ParseSearchName("name", request->name()));
-    ASSIGN_OR_RETURN(const RequestTag tag, TagOf(*request));
+  const auto cancel = [this](SearchId id, const RequestTag& tag) {
     return controller_->CancelSearch(id, tag);
   };
-  return AnswerView(context, cancel(), response);
+  return AnswerView(context, ChangeSearch(*request, cancel), response);
+}
+
+grpc::ServerUnaryReactor* SearchService::PauseSearch(grpc::CallbackServerContext* context,
+                                                     const v1::PauseSearchRequest* request,
+                                                     v1::Search* response) {
+  const auto pause = [this](SearchId id, const RequestTag& tag) {
+    return controller_->PauseSearch(id, tag);
+  };
+  return AnswerView(context, ChangeSearch(*request, pause), response);
+}
+
+grpc::ServerUnaryReactor* SearchService::ResumeSearch(grpc::CallbackServerContext* context,
+                                                      const v1::ResumeSearchRequest* request,
+                                                      v1::Search* response) {
+  const auto resume = [this](SearchId id, const RequestTag& tag) {
+    return controller_->ResumeSearch(id, tag);
+  };
+  return AnswerView(context, ChangeSearch(*request, resume), response);
+}
+
+grpc::ServerUnaryReactor* SearchService::ExtendSearch(grpc::CallbackServerContext* context,
+                                                      const v1::ExtendSearchRequest* request,
+                                                      v1::Search* response) {
+  const auto extend = [this, request](SearchId id, const RequestTag& tag) {
+    return controller_->ExtendSearch(id, request->episodes(), tag);
+  };
+  return AnswerView(context, ChangeSearch(*request, extend), response);
+}
+
+grpc::ServerUnaryReactor* SearchService::DeleteSearch(grpc::CallbackServerContext* context,
+                                                      const v1::DeleteSearchRequest* request,
+                                                      google::protobuf::Empty* response) {
+  const auto erase = [&]() -> absl::StatusOr<google::protobuf::Empty> {
+    ASSIGN_OR_RETURN(const SearchId id, ParseSearchName("name", request->name()));
+    ASSIGN_OR_RETURN(const RequestTag tag, TagOf(*request));
+    RETURN_IF_ERROR(controller_->DeleteSearch(id, tag));
+    return google::protobuf::Empty();
+  };
+  return Answer(context, erase(), response);
 }
 
 // ---- Watches ---------------------------------------------------------------------------------

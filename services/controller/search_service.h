@@ -48,6 +48,18 @@ class SearchService final : public v1::SearchService::CallbackService {
   grpc::ServerUnaryReactor* CancelSearch(grpc::CallbackServerContext* context,
                                          const v1::CancelSearchRequest* request,
                                          v1::Search* response) override;
+  grpc::ServerUnaryReactor* PauseSearch(grpc::CallbackServerContext* context,
+                                        const v1::PauseSearchRequest* request,
+                                        v1::Search* response) override;
+  grpc::ServerUnaryReactor* ResumeSearch(grpc::CallbackServerContext* context,
+                                         const v1::ResumeSearchRequest* request,
+                                         v1::Search* response) override;
+  grpc::ServerUnaryReactor* ExtendSearch(grpc::CallbackServerContext* context,
+                                         const v1::ExtendSearchRequest* request,
+                                         v1::Search* response) override;
+  grpc::ServerUnaryReactor* DeleteSearch(grpc::CallbackServerContext* context,
+                                         const v1::DeleteSearchRequest* request,
+                                         google::protobuf::Empty* response) override;
   grpc::ServerUnaryReactor* GetTrial(grpc::CallbackServerContext* context,
                                      const v1::GetTrialRequest* request,
                                      v1::Trial* response) override;
@@ -80,6 +92,9 @@ class SearchService final : public v1::SearchService::CallbackService {
   class Watch;
 
   absl::StatusOr<v1::Search> Create(const v1::CreateSearchRequest& request);
+  // Calls `change` with the search and the tag of `request`.
+  template <typename Request, typename Change>
+  absl::StatusOr<SearchView> ChangeSearch(const Request& request, Change change) const;
   absl::StatusOr<v1::ListNetworksResponse> List(const v1::ListNetworksRequest& request) const;
   absl::StatusOr<v1::Dataset> Create(const v1::CreateDatasetRequest& request);
   void Remove(const std::shared_ptr<Watch>& watch);

@@ -49,6 +49,9 @@ class ChangeFeed {
   // `revision` is not below those of earlier calls.
   void Touch(SearchId search, Item item, Revision revision);
 
+  // Forgets a search.
+  void Drop(SearchId search) { feeds_.erase(search); }
+
   // The first change behind `position`. O(log n).
   std::optional<Change> Next(SearchId search, const Position& position) const;
 

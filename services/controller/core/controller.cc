@@ -86,6 +86,12 @@ absl::Status Controller::ApplyRecord(const Record& record) {
     leases_.Extend(key, record.time + options_.lease_duration);
   }
   touched_.insert(changes.searches.begin(), changes.searches.end());
+  for (const SearchId id : changes.deleted) {
+    touched_.erase(id);
+    sessions_.erase(id);
+    feed_.Drop(id);
+    news_.searches.insert(id);
+  }
   if (std::holds_alternative<SearchCreated>(record.event) ||
       std::holds_alternative<EvaluationCompleted>(record.event)) {
     last_progress_ = record.time;

@@ -136,6 +136,16 @@ class Controller {
   // The search as CreateSearch would make it, without an id.
   absl::StatusOr<SearchView> ValidateSearch(SearchSpec spec) const;
   absl::StatusOr<SearchView> CancelSearch(SearchId id, const RequestTag& request);
+  // Leases none of its queued trials until it is resumed. FAILED_PRECONDITION: it has ended.
+  absl::StatusOr<SearchView> PauseSearch(SearchId id, const RequestTag& request);
+  // FAILED_PRECONDITION: it has ended.
+  absl::StatusOr<SearchView> ResumeSearch(SearchId id, const RequestTag& request);
+  // Sets the number of its episodes; one that had succeeded goes on if there are more than before.
+  // INVALID_ARGUMENT: below those begun. FAILED_PRECONDITION: it failed or was cancelled.
+  absl::StatusOr<SearchView> ExtendSearch(SearchId id, std::int64_t episodes,
+                                          const RequestTag& request);
+  // Forgets a search that has ended; its networks stay. FAILED_PRECONDITION: it has not ended.
+  absl::Status DeleteSearch(SearchId id, const RequestTag& request);
   absl::StatusOr<SearchView> GetSearch(SearchId id) const;
   // Newest first; those that have all of `labels`.
   Page<SearchView, SearchId> ListSearches(const PageRequest<SearchId>& page,
@@ -222,6 +232,8 @@ class Controller {
 
   absl::StatusOr<const DoneRequest*> FindDone(const RequestTag& request) const
       ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_);
+  // Logs `event` about a search and returns what became of it.
+  absl::StatusOr<SearchView> Change(SearchId id, Event event) ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_);
   absl::StatusOr<const Search*> FindSearch(SearchId id) const ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_);
   SearchView View(const Search& search) const ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_);
   TrialView View(const Trial& trial) const ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_);

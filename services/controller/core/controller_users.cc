@@ -29,6 +29,11 @@ bool HasLabels(const SearchSpec& spec, const std::map<std::string, std::string>&
   });
 }
 
+absl::Status HasEndedError(const Search& search) {
+  return absl::FailedPreconditionError(
+      absl::StrCat(ToString(search.id), " has ended: it is ", base::ToAbsl(ToString(search.state))));
+}
+
 absl::Status NoSuch(std::string_view what) {
   return absl::NotFoundError(absl::StrCat("no ", base::ToAbsl(what)));
 }
@@ -87,11 +92,13 @@ absl::StatusOr<SearchView> Controller::ValidateSearch(SearchSpec spec) const {
 absl::StatusOr<SearchView> Controller::CreateSearch(SearchSpec spec, const RequestTag& request) {
   Transaction transaction(this);
   ASSIGN_OR_RETURN(const DoneRequest* done, FindDone(request));
-  if (done != nullptr) return View(*state_.FindSearch(done->search));
+  if (done != nullptr) {
+    ASSIGN_OR_RETURN(const Search* search, FindSearch(done->search));
+    return View(*search);
+  }
   const Dataset* dataset = FindTaskDataset(state_, spec);
   ASSIGN_OR_RETURN(SearchSpec complete, CompleteSearchSpec(std::move(spec), dataset, explorers_));
-  const auto& searches = state_.searches();
-  const SearchId id{searches.empty() ? 1 : searches.rbegin()->first.number + 1};
+  const SearchId id = state_.next_search();
   RETURN_IF_ERROR(
       Commit({SearchCreated{.search = id,
                             .spec = std::make_shared<const SearchSpec>(std::move(complete)),
@@ -102,15 +109,65 @@ absl::StatusOr<SearchView> Controller::CreateSearch(SearchSpec spec, const Reque
   return View(*state_.FindSearch(id));
 }
 
+absl::StatusOr<SearchView> Controller::Change(SearchId id, Event event) {
+  RETURN_IF_ERROR(Commit({std::move(event)}));
+  Advance();
+  return View(*state_.FindSearch(id));
+}
+
 absl::StatusOr<SearchView> Controller::CancelSearch(SearchId id, const RequestTag& request) {
   Transaction transaction(this);
-  RETURN_IF_ERROR(FindDone(request).status());
+  ASSIGN_OR_RETURN(const DoneRequest* done, FindDone(request));
+  ASSIGN_OR_RETURN(const Search* search, FindSearch(id));
+  if (done != nullptr || HasEnded(search->state)) return View(*search);
+  return Change(id, SearchCancelled{.search = id, .request = request});
+}
+
+absl::StatusOr<SearchView> Controller::PauseSearch(SearchId id, const RequestTag& request) {
+  Transaction transaction(this);
+  ASSIGN_OR_RETURN(const DoneRequest* done, FindDone(request));
+  ASSIGN_OR_RETURN(const Search* search, FindSearch(id));
+  if (done != nullptr || search->state == SearchState::kPaused) return View(*search);
+  if (HasEnded(search->state)) return HasEndedError(*search);
+  return Change(id, SearchPaused{.search = id, .request = request});
+}
+
+absl::StatusOr<SearchView> Controller::ResumeSearch(SearchId id, const RequestTag& request) {
+  Transaction transaction(this);
+  ASSIGN_OR_RETURN(const DoneRequest* done, FindDone(request));
+  ASSIGN_OR_RETURN(const Search* search, FindSearch(id));
+  if (HasEnded(search->state) && done == nullptr) return HasEndedError(*search);
+  if (done != nullptr || search->state != SearchState::kPaused) return View(*search);
+  // A waiting worker may begin it.
+  news_.work = true;
+  return Change(id, SearchResumed{.search = id, .request = request});
+}
+
+absl::StatusOr<SearchView> Controller::ExtendSearch(SearchId id, std::int64_t episodes,
+                                                    const RequestTag& request) {
+  Transaction transaction(this);
+  ASSIGN_OR_RETURN(const DoneRequest* done, FindDone(request));
+  ASSIGN_OR_RETURN(const Search* search, FindSearch(id));
+  if (done != nullptr) return View(*search);
+  if (search->state == SearchState::kFailed || search->state == SearchState::kCancelled) {
+    return HasEndedError(*search);
+  }
+  const auto begun = static_cast<std::int64_t>(search->episodes.size());
+  RETURN_IF_ERROR(CheckEpisodes("episodes", episodes, std::max<std::int64_t>(begun, 1)));
+  return Change(id, SearchExtended{.search = id, .episodes = episodes, .request = request});
+}
+
+absl::Status Controller::DeleteSearch(SearchId id, const RequestTag& request) {
+  Transaction transaction(this);
+  ASSIGN_OR_RETURN(const DoneRequest* done, FindDone(request));
+  if (done != nullptr) return absl::OkStatus();
   ASSIGN_OR_RETURN(const Search* search, FindSearch(id));
   if (!HasEnded(search->state)) {
-    RETURN_IF_ERROR(Commit({SearchCancelled{.search = id, .request = request}}));
-    Advance();
+    return absl::FailedPreconditionError(absl::StrCat(ToString(id), " is ",
+                                                      base::ToAbsl(ToString(search->state)),
+                                                      ": cancel it before it is deleted"));
   }
-  return View(*search);
+  return Commit({SearchDeleted{.search = id, .request = request}});
 }
 
 absl::StatusOr<SearchView> Controller::GetSearch(SearchId id) const {

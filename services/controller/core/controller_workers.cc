@@ -80,11 +80,15 @@ absl::StatusOr<std::vector<LeaseView>> Controller::LeaseTrials(const LeaseReques
   PinSearches(request.worker);
   Advance();
 
+  const auto running = [this](SearchId id) {
+    mutex_.AssertHeld();
+    return state_.FindSearch(id)->trials_by_state[static_cast<int>(TrialState::kLeased)];
+  };
   std::vector<Event> events;
   std::vector<Attempt> granted;
   for (const digest::TrialKey& key :
        state_.queue().Next(request.worker.numerics_class, request.cached_weights,
-                           static_cast<std::size_t>(request.slots))) {
+                           static_cast<std::size_t>(request.slots), running)) {
     const Attempt attempt{.key = key, .number = state_.FindEvaluation(key)->attempt + 1};
     granted.push_back(attempt);
     events.push_back(

@@ -12,6 +12,8 @@ std::string_view ToString(SearchState state) {
       return "running";
     case SearchState::kReporting:
       return "reporting";
+    case SearchState::kPaused:
+      return "paused";
     case SearchState::kSucceeded:
       return "succeeded";
     case SearchState::kFailed:

@@ -44,9 +44,11 @@ struct Dataset {
 //   kPending -> kRunning       a worker leased: the search is pinned to its numerics class
 //   kRunning -> kReporting     the budget is spent
 //   kReporting -> kSucceeded   start and best network are measured on the test images
-//   kPending, kRunning, kReporting -> kFailed, kCancelled
-enum class SearchState { kPending, kRunning, kReporting, kSucceeded, kFailed, kCancelled };
-inline constexpr int kSearchStateCount = 6;
+//   kReporting, kSucceeded -> kRunning   its budget grew
+//   kPending, kRunning, kReporting -> kPaused and back
+//   all but the last three -> kFailed, kCancelled
+enum class SearchState { kPending, kRunning, kReporting, kPaused, kSucceeded, kFailed, kCancelled };
+inline constexpr int kSearchStateCount = 7;
 
 inline bool HasEnded(SearchState state) { return state >= SearchState::kSucceeded; }
 
@@ -152,7 +154,8 @@ struct Search {
   SearchId id;
   std::shared_ptr<const SearchSpec> spec;
   SearchState state = SearchState::kPending;
-  std::string error;           // why it failed
+  SearchState paused_state = SearchState::kPending;  // while kPaused: what it goes on as
+  std::string error;                                 // why it failed
   std::string numerics_class;  // empty while kPending
   absl::Time create_time;
   absl::Time end_time = absl::InfiniteFuture();  // before it ended

@@ -44,6 +44,19 @@ struct Logger {
   void operator()(const SearchCancelled& event) const {
     base::LogInfo("search cancelled", {{"search", ToString(event.search)}});
   }
+  void operator()(const SearchPaused& event) const {
+    base::LogInfo("search paused", {{"search", ToString(event.search)}});
+  }
+  void operator()(const SearchResumed& event) const {
+    base::LogInfo("search resumed", {{"search", ToString(event.search)}});
+  }
+  void operator()(const SearchExtended& event) const {
+    base::LogInfo("search extended",
+                  {{"search", ToString(event.search)}, {"episodes", event.episodes}});
+  }
+  void operator()(const SearchDeleted& event) const {
+    base::LogInfo("search deleted", {{"search", ToString(event.search)}});
+  }
   void operator()(const EvaluationRequeued& event) const {
     LogFailure("attempt failed, the trial is queued again", event.key, event.attempt,
                event.failure);

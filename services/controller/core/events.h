@@ -115,10 +115,36 @@ struct SearchCancelled {
   RequestTag request;
 };
 
+// -> kPaused: its queued trials are not leased; those that run end.
+struct SearchPaused {
+  SearchId search;
+  RequestTag request;
+};
+
+// kPaused -> what it was.
+struct SearchResumed {
+  SearchId search;
+  RequestTag request;
+};
+
+// Its budget is another one; kReporting and kSucceeded -> kRunning if that leaves episodes to run.
+struct SearchExtended {
+  SearchId search;
+  std::int64_t episodes = 0;  // in all; not below those begun
+  RequestTag request;
+};
+
+// A search that had ended is forgotten. Its networks stay.
+struct SearchDeleted {
+  SearchId search;
+  RequestTag request;
+};
+
 using Event =
     std::variant<DatasetRegistered, SearchCreated, SearchPinned, EpisodeProposed, TrialCreated,
                  EvaluationLeased, EvaluationRequeued, EvaluationCompleted, EvaluationFailed,
-                 EpisodeObserved, SearchReporting, SearchSucceeded, SearchFailed, SearchCancelled>;
+                 EpisodeObserved, SearchReporting, SearchSucceeded, SearchFailed, SearchCancelled,
+                 SearchPaused, SearchResumed, SearchExtended, SearchDeleted>;
 
 // An event as logged.
 struct Record {

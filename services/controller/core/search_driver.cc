@@ -217,6 +217,7 @@ absl::StatusOr<std::vector<Event>> NextStep(const State& state, const Search& se
     case SearchState::kReporting:
       return NextReportingStep(state, search);
     case SearchState::kPending:
+    case SearchState::kPaused:
     case SearchState::kSucceeded:
     case SearchState::kFailed:
     case SearchState::kCancelled:

@@ -38,6 +38,7 @@ struct SearchSpec {
   Objective objective;
   std::int64_t episodes = 1;
   std::int64_t children_per_episode = 8;
+  std::int64_t priority = 0;  // searches of the highest one are served alone
   std::uint64_t seed = 1;
   std::string numerics_class;  // empty: that of the first worker
 };

@@ -22,6 +22,7 @@ constexpr std::size_t kMaxLabels = 64;
 constexpr std::size_t kMaxNumericsClassBytes = 1024;
 constexpr std::int64_t kMaxEpisodes = 100'000;
 constexpr std::int64_t kMaxChildren = 1'000;
+constexpr std::int64_t kMaxPriority = 1'000;
 // An action costs about a millisecond, and the controller does nothing else meanwhile.
 constexpr std::int64_t kMaxEpisodeActions = 100'000;
 constexpr std::size_t kMaxDatasetNameBytes = 63;
@@ -73,7 +74,10 @@ void CheckTexts(const SearchSpec& spec, Problems& problems) {
 }
 
 void CheckNumbers(const SearchSpec& spec, Problems& problems) {
-  problems.CheckRange("budget.episodes", spec.episodes, 1, kMaxEpisodes);
+  if (const absl::Status status = CheckEpisodes("budget.episodes", spec.episodes); !status.ok()) {
+    problems.Add("budget.episodes", status);
+  }
+  problems.CheckRange("priority", spec.priority, -kMaxPriority, kMaxPriority);
   problems.CheckRange("budget.children_per_episode", spec.children_per_episode, 1, kMaxChildren);
   problems.CheckRange("policy.parents", spec.parents, 1, kMaxChildren);
   problems.CheckRange("policy.max_redraws", spec.max_redraws, 0, kMaxChildren);
@@ -192,6 +196,12 @@ absl::StatusOr<SearchSpec> CompleteSearchSpec(SearchSpec spec, const Dataset* da
   CompleteRecipe(spec.start_recipe, spec.seed);
   CompleteRecipe(spec.recipe, spec.seed);
   return spec;
+}
+
+absl::Status CheckEpisodes(std::string_view field, std::int64_t episodes, std::int64_t least) {
+  if (episodes >= least && episodes <= kMaxEpisodes) return absl::OkStatus();
+  return base::InvalidFieldError(
+      field, absl::StrCat("is ", episodes, ", expected ", least, " to ", kMaxEpisodes));
 }
 
 absl::Status ValidateDatasetName(std::string_view name) {

@@ -2,6 +2,9 @@
 #ifndef GRAFT_SERVICES_CONTROLLER_CORE_SEARCH_VALIDATION_H_
 #define GRAFT_SERVICES_CONTROLLER_CORE_SEARCH_VALIDATION_H_
 
+#include <cstdint>
+#include <string_view>
+
 #include "absl/status/status.h"
 #include "absl/status/statusor.h"
 #include "services/controller/core/entities.h"
@@ -19,6 +22,9 @@ namespace graft::controller {
 // UNKNOWN_DATASET.
 absl::StatusOr<SearchSpec> CompleteSearchSpec(SearchSpec spec, const Dataset* dataset,
                                               const ExplorerFactory& factory);
+
+// INVALID_ARGUMENT: a field error unless a search may have so many episodes.
+absl::Status CheckEpisodes(std::string_view field, std::int64_t episodes, std::int64_t least = 1);
 
 // INVALID_ARGUMENT: a field error relative to the data set: its name must be 1 to 63 lower-case
 // letters, digits, `_` or `-`, and start with a letter.

@@ -23,6 +23,9 @@ const Value* FindOrNull(const std::map<Key, Value, Rest...>& map, const auto& ke
   return found == map.end() ? nullptr : &found->second;
 }
 
+constexpr std::initializer_list<SearchState> kActive = {
+    SearchState::kPending, SearchState::kRunning, SearchState::kReporting, SearchState::kPaused};
+
 bool MeasuresValidation(const trial::TrialSpec& spec) {
   return std::visit(
       [](const trial::ImageClassification& task) {
@@ -110,6 +113,7 @@ absl::Status State::ApplyEvent(const SearchCreated& event) {
   const auto [entry, inserted] = searches_.try_emplace(event.search);
   if (!inserted) return Illegal(ToString(event.search), " exists already");
   Search& search = entry->second;
+  last_search_ = std::max(last_search_, event.search.number);
   search.id = event.search;
   search.spec = event.spec;
   search.create_time = now_;
@@ -169,20 +173,67 @@ absl::Status State::ApplyEvent(const SearchSucceeded& event) {
 }
 
 absl::Status State::ApplyEvent(const SearchFailed& event) {
-  ASSIGN_OR_RETURN(Search * search,
-                   SearchIn(event.search, {SearchState::kPending, SearchState::kRunning,
-                                           SearchState::kReporting}));
+  ASSIGN_OR_RETURN(Search * search, SearchIn(event.search, kActive));
   search->error = event.error;
   EndSearch(*search, SearchState::kFailed);
   return absl::OkStatus();
 }
 
 absl::Status State::ApplyEvent(const SearchCancelled& event) {
+  ASSIGN_OR_RETURN(Search * search, SearchIn(event.search, kActive));
+  Remember(event.request, search->id, "");
+  EndSearch(*search, SearchState::kCancelled);
+  return absl::OkStatus();
+}
+
+absl::Status State::ApplyEvent(const SearchPaused& event) {
   ASSIGN_OR_RETURN(Search * search,
                    SearchIn(event.search, {SearchState::kPending, SearchState::kRunning,
                                            SearchState::kReporting}));
   Remember(event.request, search->id, "");
-  EndSearch(*search, SearchState::kCancelled);
+  search->paused_state = search->state;
+  SetSearchState(*search, SearchState::kPaused);
+  EnqueueTrials(*search);
+  return absl::OkStatus();
+}
+
+absl::Status State::ApplyEvent(const SearchResumed& event) {
+  ASSIGN_OR_RETURN(Search * search, SearchIn(event.search, {SearchState::kPaused}));
+  Remember(event.request, search->id, "");
+  SetSearchState(*search, search->paused_state);
+  EnqueueTrials(*search);
+  return absl::OkStatus();
+}
+
+absl::Status State::ApplyEvent(const SearchExtended& event) {
+  ASSIGN_OR_RETURN(
+      Search * search,
+      SearchIn(event.search, {SearchState::kPending, SearchState::kRunning, SearchState::kReporting,
+                              SearchState::kPaused, SearchState::kSucceeded}));
+  const auto begun = static_cast<std::int64_t>(search->episodes.size());
+  if (event.episodes < std::max<std::int64_t>(begun, 1)) {
+    return Illegal(ToString(event.search), " has begun ", begun, " episodes, not ", event.episodes);
+  }
+  Remember(event.request, search->id, "");
+  auto spec = std::make_shared<SearchSpec>(*search->spec);
+  spec->episodes = event.episodes;
+  search->spec = std::move(spec);
+  changes_->searches.insert(search->id);
+  if (event.episodes > begun) GoOn(*search);
+  return absl::OkStatus();
+}
+
+absl::Status State::ApplyEvent(const SearchDeleted& event) {
+  ASSIGN_OR_RETURN(Search * search,
+                   SearchIn(event.search, {SearchState::kSucceeded, SearchState::kFailed,
+                                           SearchState::kCancelled}));
+  for (int state = 0; state < kTrialStateCount; ++state) {
+    trial_counts_[state] -= search->trials_by_state[state];
+  }
+  --search_counts_[static_cast<int>(search->state)];
+  Remember(event.request, search->id, "");
+  searches_.erase(event.search);
+  changes_->deleted.insert(event.search);
   return absl::OkStatus();
 }
 
@@ -210,6 +261,7 @@ absl::Status State::ApplyEvent(const TrialCreated& event) {
   changes_->searches.insert(trial.id.search);
 
   if (!HasEnded(evaluation.state)) evaluation.waiting.push_back(trial.id);
+  if (evaluation.state == TrialState::kQueued) Enqueue(evaluation);
   if (evaluation.state != TrialState::kQueued) SetTrialState(trial, evaluation.state);
   return absl::OkStatus();
 }
@@ -229,8 +281,6 @@ Evaluation& State::JoinEvaluation(const TrialCreated& event, bool* cached) {
   evaluation.state = TrialState::kQueued;
   evaluation.failures = 0;
   evaluation.interruptions = 0;
-  queue_.Add(evaluation);
-  changes_->queued = true;
   return evaluation;
 }
 
@@ -337,10 +387,16 @@ void State::SetSearchState(Search& search, SearchState state) {
   --search_counts_[static_cast<int>(search.state)];
   search.state = state;
   ++search_counts_[static_cast<int>(state)];
-  if (state != SearchState::kPending) pending_searches_.erase(search.id);
+  if (state == SearchState::kPending) {
+    pending_searches_.insert(search.id);
+  } else {
+    pending_searches_.erase(search.id);
+  }
   if (HasEnded(state)) {
     active_searches_.erase(search.id);
     search.end_time = now_;
+  } else {
+    active_searches_.insert(search.id);
   }
   changes_->searches.insert(search.id);
 }
@@ -352,10 +408,7 @@ void State::SetEvaluationState(Evaluation& evaluation, TrialState state) {
     changes_->released.insert(evaluation.key);
   }
   evaluation.state = state;
-  if (state == TrialState::kQueued) {
-    queue_.Add(evaluation);
-    changes_->queued = true;
-  }
+  if (state == TrialState::kQueued) Enqueue(evaluation);
   if (state == TrialState::kLeased) {
     leased_.insert(evaluation.key);
     changes_->leased.insert(evaluation.key);
@@ -364,6 +417,28 @@ void State::SetEvaluationState(Evaluation& evaluation, TrialState state) {
     SetTrialState(searches_.at(id.search).trials[id.number], state);
   }
   if (HasEnded(state)) evaluation.waiting.clear();
+}
+
+void State::Enqueue(const Evaluation& evaluation) {
+  const Search* owner = nullptr;
+  for (const TrialId& id : evaluation.waiting) {
+    const Search& search = searches_.at(id.search);
+    if (search.state == SearchState::kPaused) continue;
+    if (owner == nullptr || search.spec->priority > owner->spec->priority) owner = &search;
+  }
+  if (owner == nullptr) {
+    queue_.Remove(evaluation);
+    return;
+  }
+  queue_.Add(evaluation, {.search = owner->id, .priority = owner->spec->priority});
+  changes_->queued = true;
+}
+
+void State::EnqueueTrials(const Search& search) {
+  for (std::size_t i = FirstOpenTrial(search); i < search.trials.size(); ++i) {
+    if (search.trials[i].state != TrialState::kQueued) continue;
+    Enqueue(evaluations_.at(search.trials[i].key));
+  }
 }
 
 void State::SetTrialState(Trial& trial, TrialState state) {
@@ -418,18 +493,42 @@ void State::CountResult(Search& search, const Trial& trial, const Evaluation& ev
   search.ranking.insert(entry);
 }
 
-void State::EndSearch(Search& search, SearchState state) {
+std::size_t State::FirstOpenTrial(const Search& search) {
   // All trials before the last episode have ended.
-  const size_t first = search.episodes.empty() ? 0 : search.episodes.back().first_trial;
-  for (size_t i = first; i < search.trials.size(); ++i) {
+  return search.episodes.empty() ? 0 : search.episodes.back().first_trial;
+}
+
+void State::GoOn(Search& search) {
+  SearchState& state = search.state == SearchState::kPaused ? search.paused_state : search.state;
+  if (state != SearchState::kReporting && state != SearchState::kSucceeded) return;
+  CancelTrials(search);
+  search.report.reset();
+  search.end_time = absl::InfiniteFuture();
+  if (search.state == SearchState::kPaused) {
+    search.paused_state = SearchState::kRunning;
+  } else {
+    SetSearchState(search, SearchState::kRunning);
+  }
+}
+
+void State::EndSearch(Search& search, SearchState state) {
+  CancelTrials(search);
+  SetSearchState(search, state);
+}
+
+void State::CancelTrials(Search& search) {
+  for (std::size_t i = FirstOpenTrial(search); i < search.trials.size(); ++i) {
     Trial& trial = search.trials[i];
     if (HasEnded(trial.state)) continue;
     Evaluation& evaluation = evaluations_.at(trial.key);
     std::erase(evaluation.waiting, trial.id);
     SetTrialState(trial, TrialState::kCancelled);
-    if (evaluation.waiting.empty()) SetEvaluationState(evaluation, TrialState::kCancelled);
+    if (evaluation.waiting.empty()) {
+      SetEvaluationState(evaluation, TrialState::kCancelled);
+    } else if (evaluation.state == TrialState::kQueued) {
+      Enqueue(evaluation);
+    }
   }
-  SetSearchState(search, state);
 }
 
 }  // namespace graft::controller

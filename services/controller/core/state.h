@@ -27,6 +27,7 @@ struct Changes {
   std::set<TrialId> trials;
   std::set<digest::TrialKey> leased;    // evaluations that a worker took
   std::set<digest::TrialKey> released;  // evaluations that no worker has any more
+  std::set<SearchId> deleted;
   bool queued = false;                  // an evaluation came into the queue
 };
 
@@ -58,7 +59,9 @@ class State {
 
   const std::map<SearchId, Search>& searches() const { return searches_; }
   const std::set<SearchId>& pending_searches() const { return pending_searches_; }
-  // kPending, kRunning and kReporting.
+  // Of the next search; numbers are never used again.
+  SearchId next_search() const { return {last_search_ + 1}; }
+  // Those that have not ended.
   const std::set<SearchId>& active_searches() const { return active_searches_; }
   const std::map<std::string, Dataset, std::less<>>& datasets() const { return datasets_; }
   const std::map<digest::NetworkDigest, Network>& networks() const { return networks_; }
@@ -87,6 +90,10 @@ class State {
   absl::Status ApplyEvent(const SearchSucceeded& event);
   absl::Status ApplyEvent(const SearchFailed& event);
   absl::Status ApplyEvent(const SearchCancelled& event);
+  absl::Status ApplyEvent(const SearchPaused& event);
+  absl::Status ApplyEvent(const SearchResumed& event);
+  absl::Status ApplyEvent(const SearchExtended& event);
+  absl::Status ApplyEvent(const SearchDeleted& event);
 
   // The search, or an error unless its state is one of `legal`.
   absl::StatusOr<Search*> SearchIn(SearchId id, std::initializer_list<SearchState> legal);
@@ -99,6 +106,18 @@ class State {
   void SetEvaluationState(Evaluation& evaluation, TrialState state);
   void SetTrialState(Trial& trial, TrialState state);
   void EndSearch(Search& search, SearchState state);
+  // Takes back the search's report, finished or not: there are episodes to run before it.
+  void GoOn(Search& search);
+  // Ends those of its trials that have not ended.
+  void CancelTrials(Search& search);
+
+  // Puts a queued evaluation into the queue in the name of the first search that waits for it, by
+  // priority, and takes it out while all of those are paused.
+  void Enqueue(const Evaluation& evaluation);
+  // The same for all queued evaluations of a search.
+  void EnqueueTrials(const Search& search);
+  // The first trial that may not have ended.
+  static std::size_t FirstOpenTrial(const Search& search);
 
   Evaluation& JoinEvaluation(const TrialCreated& event, bool* cached);
   // Makes the network of a completed evaluation, unless it measured test images.
@@ -110,6 +129,7 @@ class State {
   absl::Time now_;              // of the event that is applied
   Changes* changes_ = nullptr;  // of the event that is applied
 
+  std::int64_t last_search_ = 0;
   std::map<SearchId, Search> searches_;
   std::set<SearchId> pending_searches_;
   std::set<SearchId> active_searches_;

@@ -162,6 +162,35 @@ SearchId Write(const SearchCancelled& event, v1::Event& proto) {
   return event.search;
 }
 
+template <typename Requested>
+void WriteRequested(const Requested& event, v1::Event::SearchRequested& out) {
+  out.set_search(event.search.number);
+  *out.mutable_request() = ToProto(event.request);
+}
+
+SearchId Write(const SearchPaused& event, v1::Event& proto) {
+  WriteRequested(event, *proto.mutable_search_paused());
+  return event.search;
+}
+
+SearchId Write(const SearchResumed& event, v1::Event& proto) {
+  WriteRequested(event, *proto.mutable_search_resumed());
+  return event.search;
+}
+
+SearchId Write(const SearchExtended& event, v1::Event& proto) {
+  v1::Event::SearchExtended& out = *proto.mutable_search_extended();
+  out.set_search(event.search.number);
+  out.set_episodes(event.episodes);
+  *out.mutable_request() = ToProto(event.request);
+  return event.search;
+}
+
+SearchId Write(const SearchDeleted& event, v1::Event& proto) {
+  WriteRequested(event, *proto.mutable_search_deleted());
+  return event.search;
+}
+
 // ---- From the message --------------------------------------------------------------------------
 
 absl::StatusOr<Event> Read(const v1::Event::DatasetRegistered& proto) {
@@ -238,6 +267,11 @@ absl::StatusOr<Event> Read(const v1::Event::SearchSucceeded& proto) {
                                     .best_network = best}};
 }
 
+template <typename Requested>
+Event ReadRequested(const v1::Event::SearchRequested& proto) {
+  return Requested{.search = {proto.search()}, .request = ReadTag(proto.request())};
+}
+
 absl::StatusOr<Event> ReadEvent(const v1::Event& proto) {
   switch (proto.kind_case()) {
     case v1::Event::kDatasetRegistered:
@@ -270,6 +304,16 @@ absl::StatusOr<Event> ReadEvent(const v1::Event& proto) {
     case v1::Event::kSearchCancelled:
       return SearchCancelled{.search = {proto.search_cancelled().search()},
                              .request = ReadTag(proto.search_cancelled().request())};
+    case v1::Event::kSearchPaused:
+      return ReadRequested<SearchPaused>(proto.search_paused());
+    case v1::Event::kSearchResumed:
+      return ReadRequested<SearchResumed>(proto.search_resumed());
+    case v1::Event::kSearchExtended:
+      return SearchExtended{.search = {proto.search_extended().search()},
+                            .episodes = proto.search_extended().episodes(),
+                            .request = ReadTag(proto.search_extended().request())};
+    case v1::Event::kSearchDeleted:
+      return ReadRequested<SearchDeleted>(proto.search_deleted());
     case v1::Event::KIND_NOT_SET:
       break;
   }

@@ -25,6 +25,8 @@ v1::SearchState ToProto(SearchState state) {
       return v1::SEARCH_STATE_RUNNING;
     case SearchState::kReporting:
       return v1::SEARCH_STATE_REPORTING;
+    case SearchState::kPaused:
+      return v1::SEARCH_STATE_PAUSED;
     case SearchState::kSucceeded:
       return v1::SEARCH_STATE_SUCCEEDED;
     case SearchState::kFailed:

@@ -198,6 +198,7 @@ absl::StatusOr<SearchSpec> FromProto(const v1::SearchSpec& proto) {
   spec.children_per_episode =
       OrDefault(proto.budget().children_per_episode(), spec.children_per_episode);
   if (proto.seed() != 0) spec.seed = proto.seed();
+  spec.priority = proto.priority();
   spec.numerics_class = proto.numerics_class();
   return spec;
 }
@@ -222,6 +223,7 @@ v1::SearchSpec ToProto(const SearchSpec& spec) {
   proto.mutable_budget()->set_episodes(spec.episodes);
   proto.mutable_budget()->set_children_per_episode(spec.children_per_episode);
   proto.set_seed(spec.seed);
+  proto.set_priority(spec.priority);
   proto.set_numerics_class(spec.numerics_class);
   return proto;
 }

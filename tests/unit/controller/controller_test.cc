@@ -19,6 +19,7 @@ namespace {
 using testing::ElementsAre;
 using testing::HasSubstr;
 using testing::IsEmpty;
+using testing::Not;
 using testing::SizeIs;
 using testing::UnorderedElementsAre;
 
@@ -502,6 +503,97 @@ TEST_F(ControllerTest, CancellingAnEndedSearchReturnsItUnchanged) {
 }
 
 // ---- Requests --------------------------------------------------------------------------------
+
+TEST_F(ControllerTest, PausedSearchEndsWhatRunsAndGoesOnWhenResumed) {
+  const SearchId id = Create().id;
+  ASSERT_TRUE(worker_->Complete(LeaseOne()).ok());
+  const LeaseView running = LeaseOne();
+  ASSERT_TRUE(controller_->PauseSearch(id, {}).ok());
+  EXPECT_EQ(Get(id).state, SearchState::kPaused);
+  EXPECT_THAT(*worker_->Lease(10), IsEmpty());
+  EXPECT_EQ(*worker_->Heartbeat(running), Directive::kContinue);
+  ASSERT_TRUE(worker_->Complete(running).ok());
+  Open();
+  EXPECT_THAT(*worker_->Lease(10), IsEmpty()) << "after a restart too";
+  EXPECT_EQ(controller_->PauseSearch(id, {})->state, SearchState::kPaused) << "unchanged";
+  EXPECT_EQ(controller_->ResumeSearch(id, {})->state, SearchState::kRunning);
+  ASSERT_TRUE(worker_->Work().ok());
+  EXPECT_EQ(Get(id).state, SearchState::kSucceeded) << Get(id).error;
+  EXPECT_TRUE(absl::IsFailedPrecondition(controller_->PauseSearch(id, {}).status()));
+  EXPECT_TRUE(absl::IsFailedPrecondition(controller_->ResumeSearch(id, {}).status()));
+}
+
+TEST_F(ControllerTest, SearchPausedBeforeItBeganIsBegunWhenResumed) {
+  const SearchId id = Create().id;
+  ASSERT_TRUE(controller_->PauseSearch(id, {}).ok());
+  EXPECT_THAT(*worker_->Lease(1), IsEmpty());
+  ASSERT_TRUE(controller_->ResumeSearch(id, {}).ok());
+  EXPECT_EQ(Get(id).state, SearchState::kPending);
+  ASSERT_TRUE(worker_->Work().ok());
+  EXPECT_EQ(Get(id).state, SearchState::kSucceeded) << Get(id).error;
+}
+
+TEST_F(ControllerTest, ExtendedSearchEndsAsIfItHadBeenLongerFromTheBeginning) {
+  SearchSpec spec = FakeSpec();
+  spec.episodes = 3;
+  const SearchId whole = Create(spec).id;
+  ASSERT_TRUE(worker_->Work().ok());
+  spec.episodes = 1;
+  const SearchId grown = Create(spec).id;
+  ASSERT_TRUE(worker_->Work().ok());
+  EXPECT_EQ(Get(grown).state, SearchState::kSucceeded);
+  ASSERT_TRUE(controller_->ExtendSearch(grown, 2, {}).ok());
+  EXPECT_EQ(Get(grown).state, SearchState::kRunning);
+  ASSERT_TRUE(worker_->Work().ok());
+  Open();
+  ASSERT_TRUE(controller_->ExtendSearch(grown, 3, {}).ok());
+  ASSERT_TRUE(worker_->Work().ok());
+  const SearchView search = Get(grown);
+  EXPECT_EQ(search.state, SearchState::kSucceeded) << search.error;
+  EXPECT_EQ(search.spec->episodes, 3);
+  EXPECT_EQ(search.report->best_network, Get(whole).report->best_network);
+  EXPECT_EQ(search.progress.best_value, Get(whole).progress.best_value);
+}
+
+TEST_F(ControllerTest, EpisodesThatHaveBegunCannotBeTakenBack) {
+  const SearchId id = Create().id;
+  ASSERT_TRUE(worker_->Work().ok());
+  const auto shorter = controller_->ExtendSearch(id, 1, {});
+  ASSERT_TRUE(absl::IsInvalidArgument(shorter.status())) << shorter.status();
+  EXPECT_EQ(base::FieldViolations(shorter.status()).at(0).field, "episodes");
+  ASSERT_TRUE(controller_->CancelSearch(Create().id, {}).ok());
+  EXPECT_TRUE(absl::IsFailedPrecondition(controller_->ExtendSearch({2}, 5, {}).status()));
+}
+
+TEST_F(ControllerTest, DeletedSearchIsForgottenAfterARestartToo) {
+  const SearchId id = Create().id;
+  EXPECT_TRUE(absl::IsFailedPrecondition(controller_->DeleteSearch(id, {})));
+  ASSERT_TRUE(worker_->Work().ok());
+  WatchCursor cursor(id, 1);
+  const RequestTag request{.id = "delete", .content = "x"};
+  ASSERT_TRUE(controller_->DeleteSearch(id, request).ok());
+  EXPECT_TRUE(controller_->DeleteSearch(id, request).ok()) << "said again";
+  EXPECT_TRUE(absl::IsNotFound(controller_->DeleteSearch(id, {})));
+  EXPECT_TRUE(absl::IsNotFound(controller_->NextUpdate(cursor).status()));
+  EXPECT_THAT(controller_->ListNetworks({}).items, Not(IsEmpty()));
+  Open();
+  EXPECT_TRUE(absl::IsNotFound(controller_->GetSearch(id).status()));
+  EXPECT_EQ(Create().id.number, 2);
+  ASSERT_TRUE(worker_->Work().ok());
+  EXPECT_EQ(Get({2}).progress.distinct_children, 0) << "its measurements are still known";
+}
+
+TEST_F(ControllerTest, SearchesOfOnePriorityShareTheWorkers) {
+  Create();
+  ASSERT_TRUE(worker_->Complete(LeaseOne()).ok());
+  SearchSpec other = FakeSpec();
+  other.seed = 2;
+  const SearchId second = Create(other).id;
+  ASSERT_TRUE(worker_->Complete(worker_->Lease(1)->at(0)).ok());
+  ASSERT_THAT(*worker_->Lease(4), SizeIs(4));
+  EXPECT_EQ(Get({1}).progress.trials_by_state[static_cast<int>(TrialState::kLeased)], 2);
+  EXPECT_EQ(Get(second).progress.trials_by_state[static_cast<int>(TrialState::kLeased)], 2);
+}
 
 TEST_F(ControllerTest, SameRequestIdCreatesOneSearchEvenAfterARestart) {
   const RequestTag tag{.id = "r", .content = "c"};

@@ -36,27 +36,31 @@ Evaluation MakeEvaluation(const std::string& name, std::int64_t order, const std
           .queue_order = order};
 }
 
+constexpr TrialQueue::Owner kOwner = {.search = {1}};
+
+std::int64_t NoneRuns(SearchId) { return 0; }
+
 TEST(TrialQueueTest, IsFirstComeFirstServed) {
   TrialQueue queue;
-  queue.Add(MakeEvaluation("b", 2, "x"));
-  queue.Add(MakeEvaluation("a", 1, "x"));
-  queue.Add(MakeEvaluation("c", 3, "x"));
-  EXPECT_THAT(queue.Next(kFakeClass, {}, 2), ElementsAre(Key("a"), Key("b")));
+  queue.Add(MakeEvaluation("b", 2, "x"), kOwner);
+  queue.Add(MakeEvaluation("a", 1, "x"), kOwner);
+  queue.Add(MakeEvaluation("c", 3, "x"), kOwner);
+  EXPECT_THAT(queue.Next(kFakeClass, {}, 2, NoneRuns), ElementsAre(Key("a"), Key("b")));
 }
 
 TEST(TrialQueueTest, PrefersWhatTheWorkerHasInputsFor) {
   TrialQueue queue;
-  queue.Add(MakeEvaluation("a", 1, "x"));
-  queue.Add(MakeEvaluation("b", 2, "y"));
-  queue.Add(MakeEvaluation("c", 3, "z"));
+  queue.Add(MakeEvaluation("a", 1, "x"), kOwner);
+  queue.Add(MakeEvaluation("b", 2, "y"), kOwner);
+  queue.Add(MakeEvaluation("c", 3, "z"), kOwner);
   const std::vector<std::string> cached = {Weights("z").ToString(), Weights("y").ToString()};
-  EXPECT_THAT(queue.Next(kFakeClass, cached, 3), ElementsAre(Key("b"), Key("c"), Key("a")));
+  EXPECT_THAT(queue.Next(kFakeClass, cached, 3, NoneRuns), ElementsAre(Key("b"), Key("c"), Key("a")));
 }
 
 TEST(TrialQueueTest, ServesOnlyTheWorkersNumericsClass) {
   TrialQueue queue;
-  queue.Add(MakeEvaluation("a", 1, "x", "other"));
-  EXPECT_THAT(queue.Next(kFakeClass, {}, 3), IsEmpty());
+  queue.Add(MakeEvaluation("a", 1, "x", "other"), kOwner);
+  EXPECT_THAT(queue.Next(kFakeClass, {}, 3, NoneRuns), IsEmpty());
   EXPECT_TRUE(queue.Empty(kFakeClass));
   EXPECT_FALSE(queue.Empty("other"));
 }
@@ -64,11 +68,43 @@ TEST(TrialQueueTest, ServesOnlyTheWorkersNumericsClass) {
 TEST(TrialQueueTest, RemovedEvaluationIsGoneFromEveryIndex) {
   TrialQueue queue;
   const Evaluation evaluation = MakeEvaluation("a", 1, "x");
-  queue.Add(evaluation);
+  queue.Add(evaluation, kOwner);
   queue.Remove(evaluation);
   const std::vector<std::string> cached = {Weights("x").ToString()};
-  EXPECT_THAT(queue.Next(kFakeClass, cached, 3), IsEmpty());
+  EXPECT_THAT(queue.Next(kFakeClass, cached, 3, NoneRuns), IsEmpty());
   EXPECT_TRUE(queue.Empty(kFakeClass));
+}
+
+TEST(TrialQueueTest, SearchWithFewerRunningTrialsIsServedFirst) {
+  TrialQueue queue;
+  for (int i = 0; i < 4; ++i) {
+    queue.Add(MakeEvaluation("a" + std::to_string(i), i, "x"), {.search = {1}});
+    queue.Add(MakeEvaluation("b" + std::to_string(i), 10 + i, "x"), {.search = {2}});
+  }
+  const auto running = [](SearchId id) { return id.number == 1 ? 2 : 0; };
+  EXPECT_THAT(queue.Next(kFakeClass, {}, 5, running),
+              ElementsAre(Key("b0"), Key("b1"), Key("a0"), Key("b2"), Key("a1")));
+}
+
+TEST(TrialQueueTest, HighestPriorityIsServedAlone) {
+  TrialQueue queue;
+  queue.Add(MakeEvaluation("a", 1, "x"), {.search = {1}});
+  queue.Add(MakeEvaluation("b", 2, "x"), {.search = {2}, .priority = 1});
+  queue.Add(MakeEvaluation("c", 3, "x"), {.search = {2}, .priority = 1});
+  const auto running = [](SearchId id) { return id.number == 2 ? 100 : 0; };
+  EXPECT_THAT(queue.Next(kFakeClass, {}, 3, running),
+              ElementsAre(Key("b"), Key("c"), Key("a")));
+}
+
+TEST(TrialQueueTest, EvaluationMovesToItsNewOwner) {
+  TrialQueue queue;
+  const Evaluation evaluation = MakeEvaluation("a", 1, "x");
+  queue.Add(evaluation, {.search = {1}});
+  queue.Add(evaluation, {.search = {2}, .priority = 1});
+  queue.Add(MakeEvaluation("b", 0, "x"), {.search = {1}});
+  EXPECT_THAT(queue.Next(kFakeClass, {}, 3, NoneRuns), ElementsAre(Key("a"), Key("b")));
+  queue.Remove(evaluation);
+  EXPECT_THAT(queue.Next(kFakeClass, {}, 3, NoneRuns), ElementsAre(Key("b")));
 }
 
 TEST(ChangeFeedTest, TellsEachItemOnceInOrderOfItsLastChange) {

@@ -46,6 +46,9 @@ class LogChecker {
   }
   void operator()(const SearchCancelled& event) { Release(event.search); }
   void operator()(const SearchFailed& event) { Release(event.search); }
+  void operator()(const SearchDeleted& event) {
+    std::erase_if(trials_, [&](const TrialId& trial) { return trial.search == event.search; });
+  }
   void operator()(const EpisodeObserved& event) {
     EXPECT_TRUE(observed_.emplace(event.search, event.episode).second) << "learned twice";
   }
@@ -100,8 +103,7 @@ class Chaos {
       case 0:
         return CreateSearch();
       case 1:
-        if (rng_.UniformInt(6) == 0) Cancel();
-        return;
+        return Change();
       case 2:
         if (rng_.UniformInt(4) == 0) Restart();
         return;
@@ -121,6 +123,10 @@ class Chaos {
 
   // Good workers finish what is there; nothing may be left over.
   void Finish() {
+    for (const SearchView& search : controller_->ListSearches({.size = 1000}, {}).items) {
+      if (search.state != SearchState::kPaused) continue;
+      ASSERT_TRUE(controller_->ResumeSearch(search.id, {}).ok());
+    }
     for (int i = 0; i < 3; ++i) {
       clock_.Advance(absl::Minutes(1));
       controller_->Tick();
@@ -155,14 +161,39 @@ class Chaos {
     if (created_ == 4) return;
     SearchSpec spec = FakeSpec();
     spec.seed = 1 + rng_.UniformInt(2);  // equal searches meet
+    spec.priority = static_cast<std::int64_t>(rng_.UniformInt(2));
     ASSERT_TRUE(controller_->CreateSearch(spec, {}).ok());
     ++created_;
   }
 
-  void Cancel() {
+  // A user's command about some search, which may have ended or be gone.
+  void Change() {
     if (created_ == 0) return;
     const SearchId id{1 + static_cast<std::int64_t>(rng_.UniformInt(created_))};
-    ASSERT_TRUE(controller_->CancelSearch(id, {}).ok());
+    const auto search = controller_->GetSearch(id);
+    if (!search.ok()) return;
+    absl::Status status;
+    switch (rng_.UniformInt(12)) {
+      case 0:
+        status = controller_->CancelSearch(id, {}).status();
+        break;
+      case 1:
+        status = controller_->DeleteSearch(id, {});
+        break;
+      case 2:
+      case 3:
+        status = controller_->ExtendSearch(id, search->spec->episodes + 1, {}).status();
+        break;
+      case 4:
+      case 5:
+      case 6:
+        status = controller_->PauseSearch(id, {}).status();
+        break;
+      default:
+        status = controller_->ResumeSearch(id, {}).status();
+        break;
+    }
+    EXPECT_TRUE(status.ok() || absl::IsFailedPrecondition(status)) << status;
   }
 
   void Lease() {

@@ -260,6 +260,7 @@ class SearchMoveTest : public StateTest,
     if (state == SearchState::kCancelled) return Must(SearchCancelled{.search = kSearch});
     Must(SearchPinned{.search = kSearch, .numerics_class = kFakeClass});
     if (state == SearchState::kRunning) return;
+    if (state == SearchState::kPaused) return Must(SearchPaused{.search = kSearch});
     Must(SearchReporting{.search = kSearch});
     if (state == SearchState::kSucceeded) Must(Succeeded());
   }
@@ -275,6 +276,10 @@ class SearchMoveTest : public StateTest,
     if (name == "report") return SearchReporting{.search = kSearch};
     if (name == "succeed") return Succeeded();
     if (name == "fail") return SearchFailed{.search = kSearch, .error = "why"};
+    if (name == "pause") return SearchPaused{.search = kSearch};
+    if (name == "resume") return SearchResumed{.search = kSearch};
+    if (name == "extend") return SearchExtended{.search = kSearch, .episodes = 5};
+    if (name == "delete") return SearchDeleted{.search = kSearch};
     return SearchCancelled{.search = kSearch};
   }
 };
@@ -285,7 +290,14 @@ TEST_P(SearchMoveTest, IsLegalOnlyAsListed) {
       {SearchState::kPending, "cancel"},    {SearchState::kRunning, "report"},
       {SearchState::kRunning, "fail"},      {SearchState::kRunning, "cancel"},
       {SearchState::kReporting, "succeed"}, {SearchState::kReporting, "fail"},
-      {SearchState::kReporting, "cancel"},
+      {SearchState::kReporting, "cancel"},  {SearchState::kPending, "pause"},
+      {SearchState::kRunning, "pause"},     {SearchState::kReporting, "pause"},
+      {SearchState::kPaused, "resume"},     {SearchState::kPaused, "fail"},
+      {SearchState::kPaused, "cancel"},     {SearchState::kPending, "extend"},
+      {SearchState::kRunning, "extend"},    {SearchState::kReporting, "extend"},
+      {SearchState::kPaused, "extend"},     {SearchState::kSucceeded, "extend"},
+      {SearchState::kSucceeded, "delete"},  {SearchState::kFailed, "delete"},
+      {SearchState::kCancelled, "delete"},
   };
   const auto& [from, name] = GetParam();
   BringTo(from);
@@ -300,12 +312,77 @@ TEST_P(SearchMoveTest, IsLegalOnlyAsListed) {
 INSTANTIATE_TEST_SUITE_P(
     AllMoves, SearchMoveTest,
     testing::Combine(testing::Values(SearchState::kPending, SearchState::kRunning,
-                                     SearchState::kReporting, SearchState::kSucceeded,
-                                     SearchState::kFailed, SearchState::kCancelled),
-                     testing::Values("pin", "report", "succeed", "fail", "cancel")),
+                                     SearchState::kReporting, SearchState::kPaused,
+                                     SearchState::kSucceeded, SearchState::kFailed,
+                                     SearchState::kCancelled),
+                     testing::Values("pin", "report", "succeed", "fail", "cancel", "pause",
+                                     "resume", "extend", "delete")),
     [](const auto& info) {
       return std::string(ToString(std::get<0>(info.param))) + "_" + std::get<1>(info.param);
     });
+
+TEST_F(StateTest, PausedSearchGoesOnAsWhatItWas) {
+  const digest::TrialKey key = Begin(kSearch);
+  Must(SearchPaused{.search = kSearch});
+  EXPECT_TRUE(state_.queue().Empty(kFakeClass));
+  EXPECT_EQ(state_.FindTrial({kSearch, 0})->state, TrialState::kQueued);
+  Must(SearchResumed{.search = kSearch});
+  EXPECT_EQ(state_.FindSearch(kSearch)->state, SearchState::kRunning);
+  EXPECT_FALSE(state_.queue().Empty(kFakeClass));
+  EXPECT_TRUE(changes_.queued);
+  Must(Lease(key));
+}
+
+TEST_F(StateTest, TrialOfAPausedSearchIsQueuedForAnotherThatNeedsIt) {
+  Begin(kSearch);
+  Must(SearchPaused{.search = kSearch});
+  Begin({2});
+  EXPECT_FALSE(state_.queue().Empty(kFakeClass));
+  Must(SearchPaused{.search = {2}});
+  EXPECT_TRUE(state_.queue().Empty(kFakeClass));
+  Must(SearchCancelled{.search = {2}});
+  EXPECT_TRUE(state_.queue().Empty(kFakeClass));
+  Must(SearchResumed{.search = kSearch});
+  EXPECT_FALSE(state_.queue().Empty(kFakeClass));
+}
+
+TEST_F(StateTest, AttemptThatEndsWhileItsSearchIsPausedWaits) {
+  const digest::TrialKey key = Begin(kSearch);
+  Must(Lease(key));
+  Must(SearchPaused{.search = kSearch});
+  Must(Requeue(key, trial::FailureReason::kLost));
+  EXPECT_TRUE(state_.queue().Empty(kFakeClass));
+  Must(SearchResumed{.search = kSearch});
+  EXPECT_FALSE(state_.queue().Empty(kFakeClass));
+}
+
+TEST_F(StateTest, ExtensionTakesBackTheReport) {
+  CreateSearch(kSearch);
+  Must(SearchPinned{.search = kSearch, .numerics_class = kFakeClass});
+  Must(SearchReporting{.search = kSearch});
+  const digest::TrialKey key = StartTrial(kSearch).key;
+  Must(StartTrial(kSearch));
+  Must(SearchExtended{.search = kSearch, .episodes = 3});
+  EXPECT_EQ(state_.FindSearch(kSearch)->state, SearchState::kRunning);
+  EXPECT_EQ(state_.FindEvaluation(key)->state, TrialState::kCancelled);
+  EXPECT_TRUE(state_.active_searches().contains(kSearch));
+}
+
+TEST_F(StateTest, DeletedSearchLeavesItsNetworksAndItsNumber) {
+  const digest::TrialKey key = Begin(kSearch);
+  Must(Lease(key));
+  Must(Complete(key));
+  Must(SearchCancelled{.search = kSearch});
+  Must(SearchDeleted{.search = kSearch});
+  EXPECT_EQ(state_.FindSearch(kSearch), nullptr);
+  EXPECT_EQ(state_.FindTrial({kSearch, 0}), nullptr);
+  EXPECT_EQ(state_.networks().size(), 1u);
+  EXPECT_EQ(state_.next_search(), (SearchId{2}));
+  EXPECT_EQ(state_.trial_counts()[static_cast<int>(TrialState::kCompleted)], 0);
+  EXPECT_EQ(state_.search_counts()[static_cast<int>(SearchState::kCancelled)], 0);
+  Begin({2});
+  EXPECT_EQ(state_.FindTrial({{2}, 0})->state, TrialState::kCompleted) << "the cache keeps it";
+}
 
 TEST_F(StateTest, EventOutOfSequenceIsDataLoss) {
   EXPECT_TRUE(absl::IsDataLoss(state_.Apply(

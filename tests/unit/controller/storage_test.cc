@@ -40,7 +40,11 @@ std::vector<Record> EventfulLog() {
   EXPECT_TRUE(worker.Fail(worker.Lease(1)->at(0), trial::FailureReason::kDiverged).ok());
   other.seed = 3;
   EXPECT_TRUE(controller.CreateSearch(other, {}).ok());
+  EXPECT_TRUE(controller.PauseSearch({3}, {.id = "p", .content = "4"}).ok());
+  EXPECT_TRUE(controller.ResumeSearch({3}, {.id = "r", .content = "5"}).ok());
   EXPECT_TRUE(controller.CancelSearch({3}, {.id = "c", .content = "3"}).ok());
+  EXPECT_TRUE(controller.DeleteSearch({3}, {.id = "x", .content = "6"}).ok());
+  EXPECT_TRUE(controller.ExtendSearch({1}, 3, {.id = "e", .content = "7"}).ok());
   return log.records();
 }
 

@@ -62,14 +62,14 @@ absl::Status Controller::Recover() {
   return absl::OkStatus();
 }
 
-absl::Status Controller::Commit(std::vector<Event> events) {
+absl::Status Controller::Commit(std::vector<Event> events, const PolicySnapshot* snapshot) {
   const absl::Time now = absl::FromUnixMicros(absl::ToUnixMicros(clock_->Now()));
   std::vector<Record> records;
   std::int64_t sequence = state_.last_sequence();
   for (Event& event : events) {
     records.push_back({.sequence = ++sequence, .time = now, .event = std::move(event)});
   }
-  RETURN_IF_ERROR(base::Annotate(log_->Append(records), "event log"));
+  RETURN_IF_ERROR(base::Annotate(log_->Append(records, snapshot), "event log"));
   for (const Record& record : records) {
     GRAFT_CHECK_OK(ApplyRecord(record));
     LogEvent(record.event);
@@ -124,17 +124,18 @@ void Controller::Advance() {
 
 bool Controller::AdvanceOnce(SearchId id) {
   const Search& search = *state_.FindSearch(id);
-  absl::StatusOr<std::vector<Event>> step =
+  absl::StatusOr<Step> step =
       NextStep(state_, search, [this, &search]() -> absl::StatusOr<PolicySession*> {
         mutex_.AssertHeld();
         return Session(search);
       });
   if (!step.ok()) {
-    step = std::vector<Event>{
-        SearchFailed{.search = id, .error = std::string(step.status().message())}};
+    step = Step{.events = {
+                    SearchFailed{.search = id, .error = std::string(step.status().message())}}};
   }
-  if (step->empty()) return true;
-  if (const absl::Status status = Commit(*std::move(step)); !status.ok()) {
+  if (step->events.empty()) return true;
+  const PolicySnapshot* snapshot = step->snapshot.has_value() ? &*step->snapshot : nullptr;
+  if (const absl::Status status = Commit(std::move(step->events), snapshot); !status.ok()) {
     base::LogError("a search's step was not logged; it is tried again",
                    {{"search", ToString(id)}, {"error", status}});
     sessions_.erase(id);  // it is ahead of the log
@@ -144,11 +145,27 @@ bool Controller::AdvanceOnce(SearchId id) {
   return true;
 }
 
+absl::StatusOr<std::unique_ptr<PolicySession>> Controller::OpenSession(const Search& search) {
+  if (search.episodes.empty() || search.episodes.front().policy_digest.empty()) {
+    return PolicySession::Open(state_, search, explorers_, nullptr);
+  }
+  absl::StatusOr<PolicySnapshot> snapshot = log_->ReadSnapshot(search.id);
+  absl::Status status = snapshot.status();
+  if (snapshot.ok()) {
+    auto session = PolicySession::Open(state_, search, explorers_, &snapshot->state);
+    if (session.ok()) return session;
+    status = session.status();
+  }
+  // The log alone is enough.
+  base::LogWarning("a policy is replayed from its beginning",
+                   {{"search", ToString(search.id)}, {"error", status}});
+  return PolicySession::Open(state_, search, explorers_, nullptr);
+}
+
 absl::StatusOr<PolicySession*> Controller::Session(const Search& search) {
   std::unique_ptr<PolicySession>& session = sessions_[search.id];
   if (session == nullptr) {
-    absl::StatusOr<std::unique_ptr<PolicySession>> opened =
-        PolicySession::Open(state_, search, explorers_);
+    absl::StatusOr<std::unique_ptr<PolicySession>> opened = OpenSession(search);
     if (!opened.ok()) {
       sessions_.erase(search.id);
       return opened.status();

@@ -212,7 +212,7 @@ class Controller {
 
   absl::Status Recover() ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_);
   // Logs and applies. After an error nothing has changed.
-  absl::Status Commit(std::vector<Event> events) ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_);
+  absl::Status Commit(std::vector<Event> events, const PolicySnapshot* snapshot = nullptr) ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_);
   absl::Status ApplyRecord(const Record& record) ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_);
   void Publish(const Changes& changes, Revision revision) ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_);
 
@@ -220,6 +220,8 @@ class Controller {
   void Advance() ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_);
   // Takes one step, if there is one; then there may be another. False: it could not be logged.
   bool AdvanceOnce(SearchId id) ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_);
+  absl::StatusOr<std::unique_ptr<PolicySession>> OpenSession(const Search& search)
+      ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_);
   absl::StatusOr<PolicySession*> Session(const Search& search)
       ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_);
   void PinSearches(const WorkerInfo& worker) ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_);

@@ -6,6 +6,7 @@
 #include <span>
 
 #include "absl/status/status.h"
+#include "absl/status/statusor.h"
 #include "services/controller/core/events.h"
 
 namespace graft::controller {
@@ -16,8 +17,12 @@ class EventLog {
   virtual ~EventLog() = default;
 
   // Makes all of `records` durable, or none: one transaction. Their sequences go on from the last
-  // one. RESOURCE_EXHAUSTED: the disk is full. ABORTED: another writer has appended meanwhile.
-  virtual absl::Status Append(std::span<const Record> records) = 0;
+  // one. With `snapshot`, if it is not null, in place of the search's last one. RESOURCE_EXHAUSTED:
+  // the disk is full. ABORTED: another writer has appended meanwhile.
+  virtual absl::Status Append(std::span<const Record> records, const PolicySnapshot* snapshot) = 0;
+
+  // The last snapshot of a search. NOT_FOUND: there is none.
+  virtual absl::StatusOr<PolicySnapshot> ReadSnapshot(SearchId search) = 0;
 
   // Calls `visit` with every event in order; its first error ends the replay and is returned.
   // DATA_LOSS: an event is missing or cannot be read.

@@ -92,6 +92,14 @@ struct EpisodeObserved {
   std::string policy_digest;         // hex SHA-256 of its state afterwards
 };
 
+// A policy's state after it learned from an episode (Policy::SaveState). Logged beside
+// EpisodeObserved, the last one of each search alone: a snapshot that spares a controller that
+// starts the replay of the policy's calls.
+struct PolicySnapshot {
+  SearchId search;
+  std::string state;
+};
+
 // kRunning -> kReporting; the two report trials follow: start network, then best child.
 struct SearchReporting {
   SearchId search;

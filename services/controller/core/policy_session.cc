@@ -33,16 +33,37 @@ std::optional<double> ObservedValue(const State& state, const Search& search,
 
 absl::StatusOr<std::unique_ptr<PolicySession>> PolicySession::Open(const State& state,
                                                                    const Search& search,
-                                                                   const ExplorerFactory& factory) {
+                                                                   const ExplorerFactory& factory,
+                                                                   const std::string* snapshot) {
   const std::string& name = std::get<trial::ImageClassification>(search.spec->task).dataset;
   const Dataset* dataset = state.FindDataset(name);
   if (dataset == nullptr) return absl::InternalError(absl::StrCat("no data set `", name, "`"));
   ASSIGN_OR_RETURN(Explorer explorer, factory(*search.spec, *dataset));
   std::unique_ptr<PolicySession> session(new PolicySession(std::move(explorer)));
-  for (const Episode& episode : search.episodes) {
+  std::span<const Episode> episodes = search.episodes;
+  if (snapshot != nullptr) {
+    // Only the last episode may not have been learned from.
+    std::size_t learned = episodes.size();
+    while (learned > 0 && episodes[learned - 1].policy_digest.empty()) --learned;
+    if (learned == 0) return absl::InternalError("a snapshot of a policy that has not learned yet");
+    RETURN_IF_ERROR(session->Restore(*snapshot, episodes[learned - 1]));
+    episodes = episodes.subspan(learned);
+  }
+  for (const Episode& episode : episodes) {
     RETURN_IF_ERROR(session->Replay(state, search, episode));
   }
   return session;
+}
+
+absl::Status PolicySession::Restore(const std::string& snapshot, const Episode& episode) {
+  const std::string digest = digest::Sha256(snapshot).ToHex();
+  if (digest != episode.policy_digest) {
+    return absl::InternalError(absl::StrCat("the policy's snapshot is ", digest,
+                                            ", but its state after episode ", episode.number,
+                                            " was ", episode.policy_digest));
+  }
+  started_ = true;
+  return base::Annotate(explorer_.policy->RestoreState(snapshot), "the policy's snapshot");
 }
 
 absl::Status PolicySession::Replay(const State& state, const Search& search,
@@ -58,7 +79,8 @@ absl::Status PolicySession::Replay(const State& state, const Search& search,
                      planned[i].proposal.actions, "`; was the search begun by another version?"));
   }
   if (episode.policy_digest.empty()) return absl::OkStatus();
-  ASSIGN_OR_RETURN(const std::string digest, Observe(state, search, episode));
+  ASSIGN_OR_RETURN(const std::string learned, Observe(state, search, episode));
+  const std::string digest = digest::Sha256(learned).ToHex();
   if (digest == episode.policy_digest) return absl::OkStatus();
   return absl::InternalError(
       absl::StrCat("the policy does not repeat itself: its state after episode ", episode.number,
@@ -116,7 +138,7 @@ absl::StatusOr<std::string> PolicySession::Observe(const State& state, const Sea
          .value = ObservedValue(state, search, episode.first_trial + static_cast<int64_t>(i))});
   }
   RETURN_IF_ERROR(explorer_.policy->Observe(observations));
-  return digest::Sha256(explorer_.policy->SaveState()).ToHex();
+  return explorer_.policy->SaveState();
 }
 
 }  // namespace graft::controller

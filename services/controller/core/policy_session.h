@@ -42,16 +42,20 @@ struct PlannedChild {
   arch::Architecture architecture;
 };
 
-// Holds the policy between episodes. The policy's state is not stored: opening a session calls the
-// policy as the log says that it was called before, and checks that it proposes what is logged.
+// Holds the policy between episodes. Opening a session restores the policy from its last snapshot,
+// or, without one, calls it as the log says that it was called before; what it then proposes must
+// be what is logged.
 // If an event that a call of this session led to cannot be logged, the session is ahead of the log
 // and must be dropped. Not thread-safe.
 class PolicySession {
  public:
-  // INTERNAL: the policy did not repeat the logged proposals or its logged state.
+  // `snapshot`: Policy::SaveState after the last episode that it learned from, or null. INTERNAL:
+  // the policy did not repeat the logged proposals or its logged state, or the snapshot is not of
+  // that state.
   static absl::StatusOr<std::unique_ptr<PolicySession>> Open(const State& state,
                                                              const Search& search,
-                                                             const ExplorerFactory& factory);
+                                                             const ExplorerFactory& factory,
+                                                             const std::string* snapshot);
 
   const arch::Architecture& start() const { return explorer_.start; }
 
@@ -61,7 +65,7 @@ class PolicySession {
   absl::StatusOr<std::vector<PlannedChild>> Propose(const State& state, const Search& search,
                                                     std::span<const digest::NetworkDigest> parents);
 
-  // Lets the policy learn from an episode that has ended; returns the hex SHA-256 of its state.
+  // Lets the policy learn from an episode that has ended; returns its state.
   absl::StatusOr<std::string> Observe(const State& state, const Search& search,
                                       const Episode& episode);
 
@@ -70,6 +74,8 @@ class PolicySession {
  private:
   explicit PolicySession(Explorer explorer) : explorer_(std::move(explorer)) {}
 
+  // Restores the policy to its state after `episode`.
+  absl::Status Restore(const std::string& snapshot, const Episode& episode);
   absl::Status Replay(const State& state, const Search& search, const Episode& episode);
   absl::StatusOr<PlannedChild> Draw(const Network& parent);
 

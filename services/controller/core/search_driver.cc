@@ -8,6 +8,7 @@
 #include "absl/strings/str_cat.h"
 #include "common/base/status_macros.h"
 #include "common/base/strings.h"
+#include "common/digest/sha256.h"
 #include "common/trial/trial_key.h"
 #include "services/controller/core/seeds.h"
 
@@ -41,17 +42,17 @@ std::optional<double> ReportedMetric(const State& state, const Search& search, c
   return search.spec->objective.minimize ? -*value : *value;
 }
 
-absl::StatusOr<std::vector<Event>> TrainStartNetwork(const Search& search,
+absl::StatusOr<Step> TrainStartNetwork(const Search& search,
                                                      const arch::Architecture& start) {
   trial::TrialSpec spec{.architecture = start,
                         .origin = trial::Init{.seed = DeriveSeed(search.spec->seed, kInitSeed)},
                         .task = search.spec->task,
                         .recipe = search.spec->start_recipe};
   ASSIGN_OR_RETURN(Event trial, MakeTrial(search, 0, TrialPurpose::kStart, 0, std::move(spec)));
-  return std::vector<Event>{std::move(trial)};
+  return Step{.events = {std::move(trial)}};
 }
 
-absl::StatusOr<std::vector<Event>> QueueEpisode(const State& state, const Search& search,
+absl::StatusOr<Step> QueueEpisode(const State& state, const Search& search,
                                                 std::vector<PlannedChild> children) {
   EpisodeProposed proposed{.search = search.id,
                            .episode = static_cast<std::int64_t>(search.episodes.size()) + 1};
@@ -72,7 +73,7 @@ absl::StatusOr<std::vector<Event>> QueueEpisode(const State& state, const Search
     proposed.children.push_back(std::move(child.proposal));
   }
   trials.insert(trials.begin(), std::move(proposed));
-  return trials;
+  return Step{.events = std::move(trials)};
 }
 
 // Measures a network, as it is, on the test images.
@@ -89,7 +90,7 @@ trial::TrialSpec TestOf(const Search& search, const Network& network) {
   return spec;
 }
 
-absl::StatusOr<std::vector<Event>> QueueReport(const State& state, const Search& search) {
+absl::StatusOr<Step> QueueReport(const State& state, const Search& search) {
   const digest::NetworkDigest start = *state.FindEvaluation(search.trials[0].key)->network;
   std::vector<Event> events{SearchReporting{.search = search.id}};
   auto number = static_cast<std::int64_t>(search.trials.size());
@@ -99,7 +100,7 @@ absl::StatusOr<std::vector<Event>> QueueReport(const State& state, const Search&
                                             TestOf(search, *state.FindNetwork(network))));
     events.push_back(std::move(trial));
   }
-  return events;
+  return Step{.events = std::move(events)};
 }
 
 // OK if at least one child of the episode has a value.
@@ -123,29 +124,31 @@ absl::Status CheckEpisode(const State& state, const Search& search, const Episod
                                                     WhyFailed(state, first)));
 }
 
-absl::StatusOr<std::vector<Event>> FinishEpisode(const State& state, const Search& search,
-                                                 const SessionProvider& provider) {
+absl::StatusOr<Step> FinishEpisode(const State& state, const Search& search,
+                                   const SessionProvider& provider) {
   const Episode& episode = search.episodes.back();
-  if (!episode.AllEnded()) return std::vector<Event>();
+  if (!episode.AllEnded()) return Step();
   RETURN_IF_ERROR(CheckEpisode(state, search, episode));
   ASSIGN_OR_RETURN(PolicySession * session, provider());
-  ASSIGN_OR_RETURN(std::string digest, session->Observe(state, search, episode));
-  EpisodeObserved observed{
-      .search = search.id, .episode = episode.number, .policy_digest = std::move(digest)};
+  ASSIGN_OR_RETURN(std::string learned, session->Observe(state, search, episode));
+  EpisodeObserved observed{.search = search.id,
+                           .episode = episode.number,
+                           .policy_digest = digest::Sha256(learned).ToHex()};
   for (size_t i = 0; i < episode.children.size(); ++i) {
     observed.trials.push_back(episode.first_trial + static_cast<std::int64_t>(i));
   }
-  return std::vector<Event>{std::move(observed)};
+  return Step{.events = {std::move(observed)},
+              .snapshot = PolicySnapshot{.search = search.id, .state = std::move(learned)}};
 }
 
-absl::StatusOr<std::vector<Event>> NextRunningStep(const State& state, const Search& search,
+absl::StatusOr<Step> NextRunningStep(const State& state, const Search& search,
                                                    const SessionProvider& provider) {
   if (search.trials.empty()) {
     ASSIGN_OR_RETURN(PolicySession * session, provider());
     return TrainStartNetwork(search, session->start());
   }
   const Trial& start = search.trials[0];
-  if (!HasEnded(start.state)) return std::vector<Event>();
+  if (!HasEnded(start.state)) return Step();
   if (start.state != TrialState::kCompleted) {
     return absl::FailedPreconditionError(
         absl::StrCat("the start network's trial failed as ", WhyFailed(state, start)));
@@ -166,7 +169,7 @@ absl::StatusOr<std::vector<Event>> NextRunningStep(const State& state, const Sea
   return QueueEpisode(state, search, std::move(children));
 }
 
-absl::StatusOr<std::vector<Event>> NextReportingStep(const State& state, const Search& search) {
+absl::StatusOr<Step> NextReportingStep(const State& state, const Search& search) {
   const Trial& start = search.trials[search.trials.size() - 2];
   const Trial& best = search.trials[search.trials.size() - 1];
   for (const Trial* trial : {&start, &best}) {
@@ -175,7 +178,7 @@ absl::StatusOr<std::vector<Event>> NextReportingStep(const State& state, const S
           absl::StrCat("the measurement on the test images failed as ", WhyFailed(state, *trial)));
     }
   }
-  if (!HasEnded(start.state) || !HasEnded(best.state)) return std::vector<Event>();
+  if (!HasEnded(start.state) || !HasEnded(best.state)) return Step();
   const std::optional<double> start_value = ReportedMetric(state, search, start);
   const std::optional<double> best_value = ReportedMetric(state, search, best);
   if (!start_value.has_value() || !best_value.has_value()) {
@@ -183,11 +186,11 @@ absl::StatusOr<std::vector<Event>> NextReportingStep(const State& state, const S
         absl::StrCat("the measurement on the test images has no finite metric `",
                      search.spec->objective.metric, "`"));
   }
-  return std::vector<Event>{
+  return Step{.events = {
       SearchSucceeded{.search = search.id,
                       .report = {.start_value = *start_value,
                                  .best_value = *best_value,
-                                 .best_network = search.best_child->network}}};
+                                 .best_network = search.best_child->network}}}};
 }
 
 }  // namespace
@@ -209,7 +212,7 @@ std::vector<digest::NetworkDigest> ChooseParents(const State& state, const Searc
   return parents;
 }
 
-absl::StatusOr<std::vector<Event>> NextStep(const State& state, const Search& search,
+absl::StatusOr<Step> NextStep(const State& state, const Search& search,
                                             const SessionProvider& session) {
   switch (search.state) {
     case SearchState::kRunning:
@@ -221,9 +224,9 @@ absl::StatusOr<std::vector<Event>> NextStep(const State& state, const Search& se
     case SearchState::kSucceeded:
     case SearchState::kFailed:
     case SearchState::kCancelled:
-      return std::vector<Event>();
+      return Step();
   }
-  return std::vector<Event>();
+  return Step();
 }
 
 }  // namespace graft::controller

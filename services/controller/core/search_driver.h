@@ -9,6 +9,7 @@
 #define GRAFT_SERVICES_CONTROLLER_CORE_SEARCH_DRIVER_H_
 
 #include <functional>
+#include <optional>
 #include <vector>
 
 #include "absl/status/statusor.h"
@@ -21,10 +22,16 @@ namespace graft::controller {
 // Gives the search's session, opened if need be.
 using SessionProvider = std::function<absl::StatusOr<PolicySession*>()>;
 
-// The events of the search's next step, to be logged in one transaction; none while it waits for a
-// worker or a trial, and after its end. An error means that the search cannot go on.
-absl::StatusOr<std::vector<Event>> NextStep(const State& state, const Search& search,
-                                            const SessionProvider& session);
+// What is to be logged in one transaction.
+struct Step {
+  std::vector<Event> events;
+  std::optional<PolicySnapshot> snapshot;
+};
+
+// The search's next step; without events while it waits for a worker or a trial, and after its end.
+// An error means that the search cannot go on.
+absl::StatusOr<Step> NextStep(const State& state, const Search& search,
+                              const SessionProvider& session);
 
 // Parents of the next episode's children, in order of the children: the start network alone, or the
 // best networks in turn, best first.

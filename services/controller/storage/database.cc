@@ -25,6 +25,8 @@ constexpr const char* kMigrations[] = {
     " payload TEXT NOT NULL,"
     " time TEXT NOT NULL)",
     "CREATE INDEX events_of_search ON events (search, sequence) WHERE search <> 0",
+    // The last state of each search's policy, as Policy::SaveState gives it.
+    "CREATE TABLE policy_snapshots (search INTEGER PRIMARY KEY, state BLOB NOT NULL)",
 };
 constexpr int kVersion = static_cast<int>(std::size(kMigrations));
 

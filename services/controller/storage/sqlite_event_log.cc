@@ -50,6 +50,14 @@ absl::StatusOr<Record> FromRow(const Row& row) {
   return Record{.sequence = row.sequence, .time = time, .event = *std::move(event)};
 }
 
+void WriteSnapshot(const PolicySnapshot& snapshot, soci::session& session) {
+  soci::blob state(session);
+  state.write_from_start(snapshot.state.data(), snapshot.state.size());
+  long long search = snapshot.search.number;  // NOLINT: a type that SOCI binds
+  session << "INSERT OR REPLACE INTO policy_snapshots (search, state) VALUES (:search, :state)",
+      soci::use(search), soci::use(state);
+}
+
 }  // namespace
 
 absl::StatusOr<std::unique_ptr<SqliteEventLog>> SqliteEventLog::Open(const std::string& path) {
@@ -57,13 +65,14 @@ absl::StatusOr<std::unique_ptr<SqliteEventLog>> SqliteEventLog::Open(const std::
   return std::unique_ptr<SqliteEventLog>(new SqliteEventLog(std::move(database)));
 }
 
-absl::Status SqliteEventLog::Append(std::span<const Record> records) {
+absl::Status SqliteEventLog::Append(std::span<const Record> records,
+                                    const PolicySnapshot* snapshot) {
   std::vector<Row> rows;
   for (const Record& record : records) {
     ASSIGN_OR_RETURN(Row row, ToRow(record));
     rows.push_back(std::move(row));
   }
-  return database_->Run("append to", [&rows](soci::session& session) {
+  return database_->Run("append to", [&](soci::session& session) {
     soci::transaction transaction(session);
     Row row;
     soci::statement insert =
@@ -75,8 +84,35 @@ absl::Status SqliteEventLog::Append(std::span<const Record> records) {
       row = std::move(next);
       insert.execute(true);
     }
+    for (const Record& record : records) {
+      const auto* deleted = std::get_if<SearchDeleted>(&record.event);
+      if (deleted == nullptr) continue;
+      long long search = deleted->search.number;  // NOLINT: a type that SOCI binds
+      session << "DELETE FROM policy_snapshots WHERE search = :search",
+          soci::use(search);
+    }
+    if (snapshot != nullptr) WriteSnapshot(*snapshot, session);
     transaction.commit();
   });
+}
+
+absl::StatusOr<PolicySnapshot> SqliteEventLog::ReadSnapshot(SearchId search) {
+  PolicySnapshot snapshot{.search = search};
+  long long number = search.number;  // NOLINT: a type that SOCI binds
+  bool found = false;
+  RETURN_IF_ERROR(database_->Run("read", [&](soci::session& session) {
+    soci::blob state(session);
+    session << "SELECT state FROM policy_snapshots WHERE search = :search", soci::into(state),
+        soci::use(number);
+    found = session.got_data();
+    if (!found) return;
+    snapshot.state.resize(state.get_len());
+    state.read_from_start(snapshot.state.data(), snapshot.state.size());
+  }));
+  if (!found) {
+    return absl::NotFoundError(absl::StrCat("no policy snapshot of ", ToString(search)));
+  }
+  return snapshot;
 }
 
 absl::Status SqliteEventLog::Replay(const std::function<absl::Status(const Record&)>& visit) {

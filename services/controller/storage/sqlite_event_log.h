@@ -20,7 +20,8 @@ class SqliteEventLog final : public EventLog {
   // Errors as of Database::Open.
   static absl::StatusOr<std::unique_ptr<SqliteEventLog>> Open(const std::string& path);
 
-  absl::Status Append(std::span<const Record> records) override;
+  absl::Status Append(std::span<const Record> records, const PolicySnapshot* snapshot) override;
+  absl::StatusOr<PolicySnapshot> ReadSnapshot(SearchId search) override;
   absl::Status Replay(const std::function<absl::Status(const Record&)>& visit) override;
 
  private:

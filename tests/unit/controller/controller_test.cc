@@ -61,7 +61,7 @@ class ControllerTest : public testing::Test {
   }
 
   base::FakeClock clock_;
-  MemoryEventLog log_;
+  FakeEventLog log_;
   std::unique_ptr<Controller> controller_;
   std::optional<FakeWorker> worker_;
 };
@@ -535,9 +535,6 @@ TEST_F(ControllerTest, SearchPausedBeforeItBeganIsBegunWhenResumed) {
 
 TEST_F(ControllerTest, ExtendedSearchEndsAsIfItHadBeenLongerFromTheBeginning) {
   SearchSpec spec = FakeSpec();
-  spec.episodes = 3;
-  const SearchId whole = Create(spec).id;
-  ASSERT_TRUE(worker_->Work().ok());
   spec.episodes = 1;
   const SearchId grown = Create(spec).id;
   ASSERT_TRUE(worker_->Work().ok());
@@ -550,6 +547,10 @@ TEST_F(ControllerTest, ExtendedSearchEndsAsIfItHadBeenLongerFromTheBeginning) {
   ASSERT_TRUE(worker_->Work().ok());
   const SearchView search = Get(grown);
   EXPECT_EQ(search.state, SearchState::kSucceeded) << search.error;
+  spec.episodes = 3;
+  const SearchId whole = Create(spec).id;
+  ASSERT_TRUE(worker_->Work().ok());
+  EXPECT_EQ(Get(whole).progress.distinct_children, 0) << "all its trials are known";
   EXPECT_EQ(search.spec->episodes, 3);
   EXPECT_EQ(search.report->best_network, Get(whole).report->best_network);
   EXPECT_EQ(search.progress.best_value, Get(whole).progress.best_value);
@@ -584,12 +585,16 @@ TEST_F(ControllerTest, DeletedSearchIsForgottenAfterARestartToo) {
 }
 
 TEST_F(ControllerTest, SearchesOfOnePriorityShareTheWorkers) {
-  Create();
-  ASSERT_TRUE(worker_->Complete(LeaseOne()).ok());
   SearchSpec other = FakeSpec();
+  other.max_redraws = 1000;
+  Create(other);
+  ASSERT_TRUE(worker_->Complete(LeaseOne()).ok());
   other.seed = 2;
   const SearchId second = Create(other).id;
-  ASSERT_TRUE(worker_->Complete(worker_->Lease(1)->at(0)).ok());
+  const auto one_of_each = worker_->Lease(2);
+  ASSERT_THAT(*one_of_each, SizeIs(2));
+  EXPECT_EQ(one_of_each->at(1).trial.search, second);
+  for (const LeaseView& lease : *one_of_each) ASSERT_TRUE(worker_->Complete(lease).ok());
   ASSERT_THAT(*worker_->Lease(4), SizeIs(4));
   EXPECT_EQ(Get({1}).progress.trials_by_state[static_cast<int>(TrialState::kLeased)], 2);
   EXPECT_EQ(Get(second).progress.trials_by_state[static_cast<int>(TrialState::kLeased)], 2);
@@ -746,6 +751,31 @@ TEST_F(ControllerTest, PolicyThatDoesNotRepeatItselfFailsTheSearch) {
   Open(FakeExplorers(/*quirk=*/1));
   EXPECT_EQ(Get(id).state, SearchState::kFailed);
   EXPECT_THAT(Get(id).error, HasSubstr("does not repeat itself"));
+}
+
+TEST_F(ControllerTest, RestartRestoresThePolicyFromItsSnapshot) {
+  SearchSpec spec = FakeSpec();
+  spec.episodes = 3;
+  const SearchId id = Create(spec).id;
+  ASSERT_TRUE(worker_->Work([&] { return Get(id).progress.episode == 3; }).ok());
+  Open(FakeExplorers(/*quirk=*/1));
+  ASSERT_TRUE(worker_->Work().ok());
+  EXPECT_EQ(Get(id).state, SearchState::kSucceeded)
+      << "what the policy did before its snapshot is not asked again: " << Get(id).error;
+}
+
+TEST_F(ControllerTest, WithoutASnapshotTheLogIsEnough) {
+  const SearchId id = Create().id;
+  ASSERT_TRUE(worker_->Work([&] { return Get(id).progress.episode == 2; }).ok());
+  controller_.reset();
+  MemoryEventLog old;
+  ASSERT_TRUE(old.Append(log_.records(), nullptr).ok());
+  auto controller = Controller::Open({}, FakeExplorers(), &old, &clock_);
+  ASSERT_TRUE(controller.ok()) << controller.status();
+  FakeWorker worker(controller->get(), "worker");
+  clock_.Advance(absl::Minutes(1));
+  ASSERT_TRUE(worker.Work().ok());
+  EXPECT_EQ((*controller)->GetSearch(id)->state, SearchState::kSucceeded);
 }
 
 TEST_F(ControllerTest, RestartKeepsLeasesForAFullDuration) {

@@ -20,21 +20,17 @@ constexpr char kLayer[] = "convolution_1";
 
 }  // namespace
 
-absl::Status MemoryEventLog::Append(std::span<const Record> records) {
-  if (full_) return absl::ResourceExhaustedError("disk full");
-  records_.insert(records_.end(), records.begin(), records.end());
-  return absl::OkStatus();
+absl::Status FakeEventLog::Append(std::span<const Record> records,
+                                  const PolicySnapshot* snapshot) {
+  if (full_) return absl::ResourceExhaustedError("full");
+  return MemoryEventLog::Append(records, snapshot);
 }
 
-absl::Status MemoryEventLog::Replay(const std::function<absl::Status(const Record&)>& visit) {
-  for (const Record& record : records_) RETURN_IF_ERROR(visit(record));
-  return absl::OkStatus();
-}
-
-absl::Status MortalEventLog::Append(std::span<const Record> records) {
+absl::Status MortalEventLog::Append(std::span<const Record> records,
+                                    const PolicySnapshot* snapshot) {
   const std::int64_t number = appends_++;
-  if (number < death_) return log_->Append(records);
-  if (number == death_ && written_) RETURN_IF_ERROR(log_->Append(records));
+  if (number < death_) return log_->Append(records, snapshot);
+  if (number == death_ && written_) RETURN_IF_ERROR(log_->Append(records, snapshot));
   return absl::UnavailableError("the process is dead");
 }
 

@@ -13,7 +13,7 @@
 #include "absl/status/status.h"
 #include "common/arch/architecture.h"
 #include "services/controller/core/controller.h"
-#include "services/controller/core/event_log.h"
+#include "services/controller/core/memory_event_log.h"
 #include "services/controller/policy/policy.h"
 
 namespace graft::controller {
@@ -21,18 +21,15 @@ namespace graft::controller {
 inline constexpr char kFakeClass[] = "fake/1";
 inline constexpr char kDatasetName[] = "digits";
 
-// A log in memory; controllers opened on it one after another see the same events.
-class MemoryEventLog final : public EventLog {
+// A log in memory that can be full.
+class FakeEventLog final : public MemoryEventLog {
  public:
-  absl::Status Append(std::span<const Record> records) override;
-  absl::Status Replay(const std::function<absl::Status(const Record&)>& visit) override;
+  absl::Status Append(std::span<const Record> records, const PolicySnapshot* snapshot) override;
 
-  const std::vector<Record>& records() const { return records_; }
   // While set, nothing can be appended.
   void SetFull(bool full) { full_ = full; }
 
  private:
-  std::vector<Record> records_;
   bool full_ = false;
 };
 
@@ -43,7 +40,10 @@ class MortalEventLog final : public EventLog {
   MortalEventLog(EventLog* log, std::int64_t death, bool written)
       : log_(log), death_(death), written_(written) {}
 
-  absl::Status Append(std::span<const Record> records) override;
+  absl::Status Append(std::span<const Record> records, const PolicySnapshot* snapshot) override;
+  absl::StatusOr<PolicySnapshot> ReadSnapshot(SearchId search) override {
+    return log_->ReadSnapshot(search);
+  }
   absl::Status Replay(const std::function<absl::Status(const Record&)>& visit) override {
     return log_->Replay(visit);
   }

@@ -46,6 +46,11 @@ class LogChecker {
   }
   void operator()(const SearchCancelled& event) { Release(event.search); }
   void operator()(const SearchFailed& event) { Release(event.search); }
+  void operator()(const SearchReporting& event) { reporting_.insert(event.search); }
+  void operator()(const SearchExtended& event) {
+    // The measurements of its report are not needed any more, if they were under way.
+    if (reporting_.erase(event.search) != 0) Release(event.search);
+  }
   void operator()(const SearchDeleted& event) {
     std::erase_if(trials_, [&](const TrialId& trial) { return trial.search == event.search; });
   }
@@ -87,6 +92,7 @@ class LogChecker {
   std::map<digest::TrialKey, Evaluation> evaluations_;
   std::map<SearchId, std::set<digest::TrialKey>> needed_;
   std::set<TrialId> trials_;
+  std::set<SearchId> reporting_;
   std::set<std::pair<SearchId, std::int64_t>> observed_;
 };
 
@@ -226,7 +232,7 @@ class Chaos {
 
   base::Rng rng_;
   base::FakeClock clock_;
-  MemoryEventLog log_;
+  FakeEventLog log_;
   std::unique_ptr<Controller> controller_;
   std::vector<FakeWorker> workers_;
   std::vector<std::pair<std::size_t, LeaseView>> held_;

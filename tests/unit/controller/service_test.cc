@@ -162,7 +162,7 @@ class ServiceTest : public testing::Test {
   }
 
   base::FakeClock clock_;
-  MemoryEventLog log_;
+  FakeEventLog log_;
   blob::MemoryBlobStore store_;
   std::unique_ptr<ControllerServer> server_;
   std::unique_ptr<v1::SearchService::Stub> searches_;

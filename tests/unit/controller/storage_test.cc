@@ -22,7 +22,7 @@ using testing::HasSubstr;
 // search.
 std::vector<Record> EventfulLog() {
   base::FakeClock clock;
-  MemoryEventLog log;
+  FakeEventLog log;
   auto opened = Controller::Open({}, FakeExplorers(), &log, &clock);
   EXPECT_TRUE(opened.ok());
   Controller& controller = **opened;
@@ -116,7 +116,7 @@ class SqliteEventLogTest : public testing::Test {
 
 TEST_F(SqliteEventLogTest, EventsAreThereAfterReopening) {
   const std::vector<Record> records = EventfulLog();
-  ASSERT_TRUE(Open()->Append(records).ok());
+  ASSERT_TRUE(Open()->Append(records, nullptr).ok());
   std::size_t next = 0;
   const absl::Status status = Open()->Replay([&](const Record& record) {
     EXPECT_EQ(record.sequence, records[next].sequence);
@@ -131,8 +131,8 @@ TEST_F(SqliteEventLogTest, EventsAreThereAfterReopening) {
 
 TEST_F(SqliteEventLogTest, AppendIsAllOrNothing) {
   const auto log = Open();
-  ASSERT_TRUE(log->Append(std::vector<Record>{MakeRecord(1)}).ok());
-  const absl::Status status = log->Append(std::vector<Record>{MakeRecord(2), MakeRecord(1)});
+  ASSERT_TRUE(log->Append(std::vector<Record>{MakeRecord(1)}, nullptr).ok());
+  const absl::Status status = log->Append(std::vector<Record>{MakeRecord(2), MakeRecord(1)}, nullptr);
   EXPECT_TRUE(absl::IsAborted(status)) << status;
   int count = 0;
   ASSERT_TRUE(log->Replay([&](const Record&) {
@@ -141,6 +141,35 @@ TEST_F(SqliteEventLogTest, AppendIsAllOrNothing) {
                  })
                   .ok());
   EXPECT_EQ(count, 1);
+}
+
+TEST_F(SqliteEventLogTest, LastSnapshotOfASearchIsThereToTheByteAfterReopening) {
+  const std::string state("state\0with a NUL", 16);
+  {
+    auto log = Open();
+    EXPECT_TRUE(absl::IsNotFound(log->ReadSnapshot({1}).status()));
+    const PolicySnapshot first{.search = {1}, .state = "first"};
+    ASSERT_TRUE(log->Append(std::vector<Record>{MakeRecord(1)}, &first).ok());
+    const PolicySnapshot last{.search = {1}, .state = state};
+    ASSERT_TRUE(log->Append(std::vector<Record>{MakeRecord(2)}, &last).ok());
+    const PolicySnapshot refused{.search = {1}, .state = "refused"};
+    ASSERT_FALSE(log->Append(std::vector<Record>{MakeRecord(2)}, &refused).ok());
+  }
+  auto log = Open();
+  const auto snapshot = log->ReadSnapshot({1});
+  ASSERT_TRUE(snapshot.ok()) << snapshot.status();
+  EXPECT_EQ(snapshot->state, state);
+  EXPECT_TRUE(absl::IsNotFound(log->ReadSnapshot({2}).status()));
+}
+
+TEST_F(SqliteEventLogTest, DeletedSearchHasNoSnapshot) {
+  auto log = Open();
+  const PolicySnapshot snapshot{.search = {1}, .state = "state"};
+  ASSERT_TRUE(log->Append(std::vector<Record>{MakeRecord(1)}, &snapshot).ok());
+  ASSERT_TRUE(log->Append(std::vector<Record>{{.sequence = 2, .event = SearchDeleted{{1}}}},
+                          nullptr)
+                  .ok());
+  EXPECT_TRUE(absl::IsNotFound(log->ReadSnapshot({1}).status()));
 }
 
 TEST_F(SqliteEventLogTest, SecondWriterIsRefused) {
@@ -158,7 +187,7 @@ TEST_F(SqliteEventLogTest, FileThatIsNoDatabaseIsDataLoss) {
 
 TEST_F(SqliteEventLogTest, ErrorOfTheVisitorEndsTheReplay) {
   const auto log = Open();
-  ASSERT_TRUE(log->Append(std::vector<Record>{MakeRecord(1), MakeRecord(2)}).ok());
+  ASSERT_TRUE(log->Append(std::vector<Record>{MakeRecord(1), MakeRecord(2)}, nullptr).ok());
   int count = 0;
   const absl::Status status = log->Replay([&](const Record&) {
     ++count;

@@ -7,7 +7,9 @@
 
 #include "absl/status/status.h"
 #include "absl/strings/str_cat.h"
+#include "common/arch/parameter_fit.h"
 #include "common/base/check.h"
+#include "common/base/status_macros.h"
 
 namespace graft::engine {
 namespace {
@@ -103,31 +105,17 @@ ParameterVector InitializeParameters(const arch::Architecture& architecture,
 absl::StatusOr<ParameterVector> FromTensors(const arch::Architecture& architecture,
                                             const ParameterLayout& layout,
                                             const tensor::NamedTensors& tensors) {
+  std::vector<arch::StoredTensor> stored;
+  for (const auto& [name, tensor] : tensors) {
+    stored.push_back({.name = name, .dtype = tensor.dtype(), .shape = tensor.shape()});
+  }
+  RETURN_IF_ERROR(arch::CheckParameterFit(architecture, stored));
   ParameterVector parameters(layout.size());
-  std::size_t found = 0;
   for (const arch::NodeIndex node : architecture.parameters()) {
-    const std::string name = architecture.TensorName(node);
-    const tensor::Shape& shape = architecture.node(node).type.shape;
-    const tensor::Tensor* const tensor = tensors.Find(name);
-    if (tensor == nullptr) {
-      return absl::InvalidArgumentError(
-          absl::StrCat("tensor ", name, " of shape ", shape.ToString(), " is missing"));
-    }
-    if (tensor->dtype() != tensor::DType::kFloat32 || tensor->shape() != shape) {
-      return absl::InvalidArgumentError(absl::StrCat(
-          "tensor ", name, " must be float32 of shape ", shape.ToString(), ", got ",
-          std::string(tensor::Name(tensor->dtype())), " of shape ", tensor->shape().ToString()));
-    }
-    std::ranges::copy(tensor->floats(), parameters.slice(layout.slot(node)).begin());
-    ++found;
+    const tensor::Tensor& tensor = *tensors.Find(architecture.TensorName(node));
+    std::ranges::copy(tensor.floats(), parameters.slice(layout.slot(node)).begin());
   }
-  if (found == tensors.size()) return parameters;
-  tensor::NamedTensors superfluous = tensors;
-  for (const arch::NodeIndex node : architecture.parameters()) {
-    superfluous.Erase(architecture.TensorName(node));
-  }
-  return absl::InvalidArgumentError(
-      absl::StrCat("tensor ", superfluous.begin()->first, " belongs to no parameter"));
+  return parameters;
 }
 
 tensor::NamedTensors ToTensors(const arch::Architecture& architecture,

@@ -1,6 +1,7 @@
 // graft-controller: runs searches and hands their trials to workers.
 #include <memory>
 #include <string>
+#include <string_view>
 
 #include "common/base/clock.h"
 #include "common/base/field_error.h"
@@ -12,6 +13,7 @@
 #include "proto/graft/v1/config.pb.h"
 #include "services/controller/controller_server.h"
 #include "services/controller/core/policy_session.h"
+#include "services/controller/replay_main.h"
 #include "services/controller/storage/sqlite_event_log.h"
 
 namespace graft::controller {
@@ -39,6 +41,9 @@ absl::Status Serve(const v1::ControllerConfig& config, rpc::ShutdownSignal* sign
 }  // namespace graft::controller
 
 int main(int argc, char** argv) {
+  if (argc > 1 && std::string_view(argv[1]) == "replay") {
+    return graft::controller::ReplayMain(argc - 1, argv + 1);
+  }
   graft::v1::ControllerConfig config;
   config.mutable_server()->set_listen(graft::controller::kDefaultListen);
   config.set_database(graft::controller::kDefaultDatabase);

@@ -14,8 +14,10 @@
 #include "common/base/version.h"
 #include "common/digest/sha256.h"
 #include "common/rpc/status_conversion.h"
+#include "common/wire/architecture_wire.h"
 #include "services/controller/dataset_reader.h"
 #include "services/controller/search_watch.h"
+#include "services/controller/stored_weights.h"
 #include "services/controller/wire/resource_names.h"
 #include "services/controller/wire/resource_wire.h"
 #include "services/controller/wire/search_spec_wire.h"
@@ -81,6 +83,19 @@ SearchService::SearchService(Controller* controller, blob::BlobStore* store, con
     : controller_(controller), store_(store), options_(options) {}
 
 SearchService::~SearchService() = default;
+
+template <typename Response, typename Make>
+grpc::ServerUnaryReactor* SearchService::AnswerLater(grpc::CallbackServerContext* context,
+                                                     Make make, Response* response) {
+  grpc::ServerUnaryReactor* reactor = context->DefaultReactor();
+  // gRPC keeps request and response until the reactor is finished.
+  thread_.Post([make, response, reactor] {
+    absl::StatusOr<Response> answer = make();
+    if (answer.ok()) *response = *std::move(answer);
+    reactor->Finish(rpc::ToGrpc(answer.status()));
+  });
+  return reactor;
+}
 
 // ---- Searches --------------------------------------------------------------------------------
 
@@ -307,6 +322,49 @@ grpc::ServerUnaryReactor* SearchService::ListNetworks(grpc::CallbackServerContex
   return Answer(context, List(*request), response);
 }
 
+absl::StatusOr<v1::Network> SearchService::Import(const v1::ImportNetworkRequest& request) {
+  ASSIGN_OR_RETURN(const RequestTag tag, TagOf(request));
+  absl::StatusOr<arch::Architecture> architecture = wire::FromProto(request.architecture());
+  if (!architecture.ok()) {
+    return base::PrefixFieldViolations("architecture", architecture.status());
+  }
+  const absl::StatusOr<digest::WeightsDigest> weights =
+      digest::WeightsDigest::Parse(request.weights());
+  if (!weights.ok()) {
+    return base::InvalidFieldError("weights", base::ToStd(weights.status().message()));
+  }
+  RETURN_IF_ERROR(CheckStoredWeights(*store_, *architecture, *weights));
+  ASSIGN_OR_RETURN(
+      const Network network,
+      controller_->ImportNetwork({.architecture = *std::move(architecture), .weights = *weights},
+                                 request.description(), tag));
+  return ToProto(network);
+}
+
+grpc::ServerUnaryReactor* SearchService::ImportNetwork(grpc::CallbackServerContext* context,
+                                                       const v1::ImportNetworkRequest* request,
+                                                       v1::Network* response) {
+  return AnswerLater(
+      context, [this, request] { return Import(*request); }, response);
+}
+
+grpc::ServerUnaryReactor* SearchService::ListEpisodes(grpc::CallbackServerContext* context,
+                                                      const v1::ListEpisodesRequest* request,
+                                                      v1::ListEpisodesResponse* response) {
+  const auto list = [&]() -> absl::StatusOr<v1::ListEpisodesResponse> {
+    ASSIGN_OR_RETURN(const SearchId search, ParseSearchName("parent", request->parent()));
+    PageRequest<std::int64_t> page;
+    ASSIGN_OR_RETURN(page.size, ParsePageSize(request->page_size()));
+    ASSIGN_OR_RETURN(page.after, ParseNumberToken(request->page_token()));
+    ASSIGN_OR_RETURN(const auto found, controller_->ListEpisodes(search, page));
+    v1::ListEpisodesResponse proto;
+    for (const EpisodeView& episode : found.items) *proto.add_episodes() = ToProto(episode);
+    proto.set_next_page_token(PageToken(found.next));
+    return proto;
+  };
+  return Answer(context, list(), response);
+}
+
 // ---- Workers, data sets, cluster -------------------------------------------------------------
 
 grpc::ServerUnaryReactor* SearchService::ListWorkers(grpc::CallbackServerContext* context,
@@ -332,14 +390,8 @@ absl::StatusOr<v1::Dataset> SearchService::Create(const v1::CreateDatasetRequest
 grpc::ServerUnaryReactor* SearchService::CreateDataset(grpc::CallbackServerContext* context,
                                                        const v1::CreateDatasetRequest* request,
                                                        v1::Dataset* response) {
-  grpc::ServerUnaryReactor* reactor = context->DefaultReactor();
-  // gRPC keeps request and response until the reactor is finished.
-  thread_.Post([this, request, response, reactor] {
-    absl::StatusOr<v1::Dataset> dataset = Create(*request);
-    if (dataset.ok()) *response = *std::move(dataset);
-    reactor->Finish(rpc::ToGrpc(dataset.status()));
-  });
-  return reactor;
+  return AnswerLater(
+      context, [this, request] { return Create(*request); }, response);
 }
 
 grpc::ServerUnaryReactor* SearchService::GetDataset(grpc::CallbackServerContext* context,

@@ -72,6 +72,12 @@ class SearchService final : public v1::SearchService::CallbackService {
   grpc::ServerUnaryReactor* ListNetworks(grpc::CallbackServerContext* context,
                                          const v1::ListNetworksRequest* request,
                                          v1::ListNetworksResponse* response) override;
+  grpc::ServerUnaryReactor* ImportNetwork(grpc::CallbackServerContext* context,
+                                          const v1::ImportNetworkRequest* request,
+                                          v1::Network* response) override;
+  grpc::ServerUnaryReactor* ListEpisodes(grpc::CallbackServerContext* context,
+                                         const v1::ListEpisodesRequest* request,
+                                         v1::ListEpisodesResponse* response) override;
   grpc::ServerUnaryReactor* ListWorkers(grpc::CallbackServerContext* context,
                                         const v1::ListWorkersRequest* request,
                                         v1::ListWorkersResponse* response) override;
@@ -97,6 +103,11 @@ class SearchService final : public v1::SearchService::CallbackService {
   absl::StatusOr<SearchView> ChangeSearch(const Request& request, Change change) const;
   absl::StatusOr<v1::ListNetworksResponse> List(const v1::ListNetworksRequest& request) const;
   absl::StatusOr<v1::Dataset> Create(const v1::CreateDatasetRequest& request);
+  absl::StatusOr<v1::Network> Import(const v1::ImportNetworkRequest& request);
+  // Answers a call that waits for the weight store, from a thread of its own.
+  template <typename Response, typename Make>
+  grpc::ServerUnaryReactor* AnswerLater(grpc::CallbackServerContext* context, Make make,
+                                        Response* response);
   void Remove(const std::shared_ptr<Watch>& watch);
 
   Controller* const controller_;

@@ -130,8 +130,8 @@ bool Controller::AdvanceOnce(SearchId id) {
         return Session(search);
       });
   if (!step.ok()) {
-    step = Step{.events = {
-                    SearchFailed{.search = id, .error = std::string(step.status().message())}}};
+    step =
+        Step{.events = {SearchFailed{.search = id, .error = std::string(step.status().message())}}};
   }
   if (step->events.empty()) return true;
   const PolicySnapshot* snapshot = step->snapshot.has_value() ? &*step->snapshot : nullptr;

@@ -158,6 +158,13 @@ class Controller {
   absl::StatusOr<Network> GetNetwork(std::string_view prefix) const;
   // Newest first; the cursor is the place in order of age.
   Page<Network, std::int64_t> ListNetworks(const PageRequest<std::int64_t>& page) const;
+  // A network whose weights are in the store; the same again is returned. INVALID_ARGUMENT: a field
+  // error.
+  absl::StatusOr<Network> ImportNetwork(trial::NetworkRef network, std::string description,
+                                        const RequestTag& request);
+  // In order of number.
+  absl::StatusOr<Page<EpisodeView, std::int64_t>> ListEpisodes(
+      SearchId id, const PageRequest<std::int64_t>& page) const;
   // Best first; those without the objective metric are left out.
   absl::StatusOr<Page<Network, RankCursor>> ListSearchNetworks(
       SearchId id, const PageRequest<RankCursor>& page) const;
@@ -212,7 +219,8 @@ class Controller {
 
   absl::Status Recover() ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_);
   // Logs and applies. After an error nothing has changed.
-  absl::Status Commit(std::vector<Event> events, const PolicySnapshot* snapshot = nullptr) ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_);
+  absl::Status Commit(std::vector<Event> events, const PolicySnapshot* snapshot = nullptr)
+      ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_);
   absl::Status ApplyRecord(const Record& record) ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_);
   void Publish(const Changes& changes, Revision revision) ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_);
 

@@ -17,9 +17,24 @@ namespace {
 
 constexpr std::size_t kMinPrefixDigits = 8;
 constexpr std::size_t kDigestDigits = 64;
+constexpr std::size_t kMaxDescriptionBytes = 128;
 
-const Dataset* FindTaskDataset(const State& state, const SearchSpec& spec) {
-  return state.FindDataset(std::get<trial::ImageClassification>(spec.task).dataset);
+// The spec with everything filled in that the state knows.
+absl::StatusOr<SearchSpec> Complete(const State& state, SearchSpec spec,
+                                    const ExplorerFactory& explorers) {
+  const Dataset* dataset =
+      state.FindDataset(std::get<trial::ImageClassification>(spec.task).dataset);
+  const Network* start = nullptr;
+  if (spec.start_network.has_value()) {
+    start = state.FindNetwork(*spec.start_network);
+    if (start == nullptr) {
+      return base::InvalidFieldError(
+          "start_network",
+          absl::StrCat("no network has the digest ", spec.start_network->ToString(),
+                       "; `graft networks` lists what there is"));
+    }
+  }
+  return CompleteSearchSpec(std::move(spec), dataset, start, explorers);
 }
 
 bool HasLabels(const SearchSpec& spec, const std::map<std::string, std::string>& labels) {
@@ -30,8 +45,8 @@ bool HasLabels(const SearchSpec& spec, const std::map<std::string, std::string>&
 }
 
 absl::Status HasEndedError(const Search& search) {
-  return absl::FailedPreconditionError(
-      absl::StrCat(ToString(search.id), " has ended: it is ", base::ToAbsl(ToString(search.state))));
+  return absl::FailedPreconditionError(absl::StrCat(ToString(search.id), " has ended: it is ",
+                                                    base::ToAbsl(ToString(search.state))));
 }
 
 absl::Status NoSuch(std::string_view what) {
@@ -81,8 +96,7 @@ TrialView Controller::View(const Trial& trial) const {
 
 absl::StatusOr<SearchView> Controller::ValidateSearch(SearchSpec spec) const {
   base::MutexLock lock(&mutex_);
-  const Dataset* dataset = FindTaskDataset(state_, spec);
-  ASSIGN_OR_RETURN(SearchSpec complete, CompleteSearchSpec(std::move(spec), dataset, explorers_));
+  ASSIGN_OR_RETURN(SearchSpec complete, Complete(state_, std::move(spec), explorers_));
   SearchView view;
   view.spec = std::make_shared<const SearchSpec>(std::move(complete));
   view.create_time = clock_->Now();
@@ -96,8 +110,7 @@ absl::StatusOr<SearchView> Controller::CreateSearch(SearchSpec spec, const Reque
     ASSIGN_OR_RETURN(const Search* search, FindSearch(done->search));
     return View(*search);
   }
-  const Dataset* dataset = FindTaskDataset(state_, spec);
-  ASSIGN_OR_RETURN(SearchSpec complete, CompleteSearchSpec(std::move(spec), dataset, explorers_));
+  ASSIGN_OR_RETURN(SearchSpec complete, Complete(state_, std::move(spec), explorers_));
   const SearchId id = state_.next_search();
   RETURN_IF_ERROR(
       Commit({SearchCreated{.search = id,
@@ -242,6 +255,42 @@ absl::StatusOr<Network> Controller::GetNetwork(std::string_view prefix) const {
     return base::InvalidFieldError("name", "fits several networks; give more digits");
   }
   return found->second;
+}
+
+absl::StatusOr<Network> Controller::ImportNetwork(trial::NetworkRef network,
+                                                  std::string description,
+                                                  const RequestTag& request) {
+  if (description.size() > kMaxDescriptionBytes || !base::IsValidUtf8(description)) {
+    return base::InvalidFieldError(
+        "description", absl::StrCat("expected at most ", kMaxDescriptionBytes, " bytes of UTF-8"));
+  }
+  Transaction transaction(this);
+  ASSIGN_OR_RETURN(const DoneRequest* done, FindDone(request));
+  if (done != nullptr) return *state_.FindNetwork(*done->network);
+  const digest::NetworkDigest digest =
+      trial::DigestOf(network.architecture.fingerprint(), network.weights);
+  if (const Network* known = state_.FindNetwork(digest)) return *known;
+  RETURN_IF_ERROR(Commit({NetworkImported{
+      .network = std::move(network), .description = std::move(description), .request = request}}));
+  return *state_.FindNetwork(digest);
+}
+
+absl::StatusOr<Page<EpisodeView, std::int64_t>> Controller::ListEpisodes(
+    SearchId id, const PageRequest<std::int64_t>& page) const {
+  base::MutexLock lock(&mutex_);
+  ASSIGN_OR_RETURN(const Search* search, FindSearch(id));
+  const std::vector<Episode>& episodes = search->episodes;
+  const auto count = static_cast<std::int64_t>(episodes.size());
+  Page<EpisodeView, std::int64_t> result;
+  // The cursor is the number of the last one seen.
+  for (std::int64_t i = std::max<std::int64_t>(page.after.value_or(0), 0); i < count; ++i) {
+    if (result.items.size() == page.size) {
+      result.next = i;
+      break;
+    }
+    result.items.push_back({.search = id, .episode = episodes[i]});
+  }
+  return result;
 }
 
 Page<Network, std::int64_t> Controller::ListNetworks(const PageRequest<std::int64_t>& page) const {

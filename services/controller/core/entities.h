@@ -156,7 +156,7 @@ struct Search {
   SearchState state = SearchState::kPending;
   SearchState paused_state = SearchState::kPending;  // while kPaused: what it goes on as
   std::string error;                                 // why it failed
-  std::string numerics_class;  // empty while kPending
+  std::string numerics_class;                        // empty while kPending
   absl::Time create_time;
   absl::Time end_time = absl::InfiniteFuture();  // before it ended
   std::optional<SearchReport> report;
@@ -177,14 +177,16 @@ struct Search {
   std::map<digest::NetworkDigest, RankedNetwork> ranked;  // the same by network
 };
 
-// A validated network.
+// A network that was measured or imported.
 struct Network {
   digest::NetworkDigest digest;
   trial::NetworkRef ref;
-  std::shared_ptr<const trial::TrialResult> result;  // that validated it
+  // That validated it; null for an imported one until a trial ends with it.
+  std::shared_ptr<const trial::TrialResult> result;
+  std::string description;  // its importer's
   std::vector<digest::NetworkDigest> parents;
   std::vector<transform::Edit> edits;  // from its parent
-  TrialId trial;                       // that made it first
+  std::optional<TrialId> trial;        // that made it first; absent if it was imported
   absl::Time create_time;
 };
 

@@ -142,6 +142,13 @@ struct SearchExtended {
   RequestTag request;
 };
 
+// A network from elsewhere.
+struct NetworkImported {
+  trial::NetworkRef network;
+  std::string description;
+  RequestTag request;
+};
+
 // A search that had ended is forgotten. Its networks stay.
 struct SearchDeleted {
   SearchId search;
@@ -152,7 +159,7 @@ using Event =
     std::variant<DatasetRegistered, SearchCreated, SearchPinned, EpisodeProposed, TrialCreated,
                  EvaluationLeased, EvaluationRequeued, EvaluationCompleted, EvaluationFailed,
                  EpisodeObserved, SearchReporting, SearchSucceeded, SearchFailed, SearchCancelled,
-                 SearchPaused, SearchResumed, SearchExtended, SearchDeleted>;
+                 SearchPaused, SearchResumed, SearchExtended, SearchDeleted, NetworkImported>;
 
 // An event as logged.
 struct Record {

@@ -42,18 +42,28 @@ std::optional<double> ReportedMetric(const State& state, const Search& search, c
   return search.spec->objective.minimize ? -*value : *value;
 }
 
-absl::StatusOr<Step> TrainStartNetwork(const Search& search,
-                                                     const arch::Architecture& start) {
+// `network`, as it is.
+trial::Derive Inherit(const trial::NetworkRef& network) {
+  trial::Derive derive{.inputs = {{.role = trial::kParentRole, .network = network}}};
+  derive.edit_seed = trial::DefaultEditSeed(derive.inputs, derive.edits);
+  return derive;
+}
+
+absl::StatusOr<Step> TrainStartNetwork(const State& state, const Search& search,
+                                       const arch::Architecture& start) {
   trial::TrialSpec spec{.architecture = start,
                         .origin = trial::Init{.seed = DeriveSeed(search.spec->seed, kInitSeed)},
                         .task = search.spec->task,
                         .recipe = search.spec->start_recipe};
+  if (search.spec->start_network.has_value()) {
+    spec.origin = Inherit(state.FindNetwork(*search.spec->start_network)->ref);
+  }
   ASSIGN_OR_RETURN(Event trial, MakeTrial(search, 0, TrialPurpose::kStart, 0, std::move(spec)));
   return Step{.events = {std::move(trial)}};
 }
 
 absl::StatusOr<Step> QueueEpisode(const State& state, const Search& search,
-                                                std::vector<PlannedChild> children) {
+                                  std::vector<PlannedChild> children) {
   EpisodeProposed proposed{.search = search.id,
                            .episode = static_cast<std::int64_t>(search.episodes.size()) + 1};
   std::vector<Event> trials;
@@ -78,13 +88,10 @@ absl::StatusOr<Step> QueueEpisode(const State& state, const Search& search,
 
 // Measures a network, as it is, on the test images.
 trial::TrialSpec TestOf(const Search& search, const Network& network) {
-  trial::TrialSpec spec{
-      .architecture = network.ref.architecture,
-      .origin = trial::Derive{.inputs = {{.role = trial::kParentRole, .network = network.ref}}},
-      .task = search.spec->task,
-      .recipe = search.spec->recipe};
-  auto& derive = std::get<trial::Derive>(spec.origin);
-  derive.edit_seed = trial::DefaultEditSeed(derive.inputs, derive.edits);
+  trial::TrialSpec spec{.architecture = network.ref.architecture,
+                        .origin = Inherit(network.ref),
+                        .task = search.spec->task,
+                        .recipe = search.spec->recipe};
   std::get<trial::ImageClassification>(spec.task).evaluation_split = trial::Split::kTest;
   spec.recipe.epochs = 0;
   return spec;
@@ -142,10 +149,10 @@ absl::StatusOr<Step> FinishEpisode(const State& state, const Search& search,
 }
 
 absl::StatusOr<Step> NextRunningStep(const State& state, const Search& search,
-                                                   const SessionProvider& provider) {
+                                     const SessionProvider& provider) {
   if (search.trials.empty()) {
     ASSIGN_OR_RETURN(PolicySession * session, provider());
-    return TrainStartNetwork(search, session->start());
+    return TrainStartNetwork(state, search, session->start());
   }
   const Trial& start = search.trials[0];
   if (!HasEnded(start.state)) return Step();
@@ -186,11 +193,10 @@ absl::StatusOr<Step> NextReportingStep(const State& state, const Search& search)
         absl::StrCat("the measurement on the test images has no finite metric `",
                      search.spec->objective.metric, "`"));
   }
-  return Step{.events = {
-      SearchSucceeded{.search = search.id,
-                      .report = {.start_value = *start_value,
-                                 .best_value = *best_value,
-                                 .best_network = search.best_child->network}}}};
+  return Step{.events = {SearchSucceeded{.search = search.id,
+                                         .report = {.start_value = *start_value,
+                                                    .best_value = *best_value,
+                                                    .best_network = search.best_child->network}}}};
 }
 
 }  // namespace
@@ -213,7 +219,7 @@ std::vector<digest::NetworkDigest> ChooseParents(const State& state, const Searc
 }
 
 absl::StatusOr<Step> NextStep(const State& state, const Search& search,
-                                            const SessionProvider& session) {
+                              const SessionProvider& session) {
   switch (search.state) {
     case SearchState::kRunning:
       return NextRunningStep(state, search, session);

@@ -4,9 +4,11 @@
 
 #include <cstdint>
 #include <map>
+#include <optional>
 #include <string>
 #include <variant>
 
+#include "common/digest/typed_digest.h"
 #include "common/space/plain_space.h"
 #include "common/trial/trial_spec.h"
 #include "services/controller/policy/policy_options.h"
@@ -38,6 +40,8 @@ struct SearchSpec {
   Objective objective;
   std::int64_t episodes = 1;
   std::int64_t children_per_episode = 8;
+  // Network that trial 0 inherits; absent: it is initialised. `space.start` is its architecture.
+  std::optional<digest::NetworkDigest> start_network;
   std::int64_t priority = 0;  // searches of the highest one are served alone
   std::uint64_t seed = 1;
   std::string numerics_class;  // empty: that of the first worker

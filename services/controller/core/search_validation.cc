@@ -111,14 +111,30 @@ void CheckObjective(const SearchSpec& spec, Problems& problems) {
   }
 }
 
-void CheckRecipe(std::string_view field, const trial::Recipe& recipe, Problems& problems) {
+void CheckRecipe(std::string_view field, const trial::Recipe& recipe, std::int64_t least_epochs,
+                 Problems& problems) {
   if (const absl::Status status = trial::Validate(recipe); !status.ok()) {
     problems.Add(field, base::PrefixFieldViolations(field, status));
   }
-  if (recipe.epochs == 0) {
+  if (recipe.epochs < least_epochs) {
     problems.Add(absl::StrCat(base::ToAbsl(field), ".epochs"),
                  "is 0, expected at least 1: networks of a search are trained");
   }
+}
+
+// The start network's architecture is the space's start.
+void CompleteStart(const Network& network, SearchSpec& spec, Problems& problems) {
+  const arch::Architecture& architecture = network.ref.architecture;
+  space::StartNetwork start{.layers = architecture.ToLayers(), .outputs = architecture.ToOutputs()};
+  if (spec.space.start.has_value()) {
+    const auto written =
+        arch::Architecture::Create(spec.space.start->layers, spec.space.start->outputs);
+    if (!written.ok() || written->fingerprint() != architecture.fingerprint()) {
+      problems.Add("space.plain.start",
+                   "expected nothing: `start_network` says which network the search starts from");
+    }
+  }
+  spec.space.start = std::move(start);
 }
 
 // Children are trained where their start network was: a worker gives all its trials the same
@@ -178,6 +194,7 @@ absl::Status UnknownDataset(std::string_view name) {
 }  // namespace
 
 absl::StatusOr<SearchSpec> CompleteSearchSpec(SearchSpec spec, const Dataset* dataset,
+                                              const Network* start_network,
                                               const ExplorerFactory& factory) {
   auto& task = std::get<trial::ImageClassification>(spec.task);
   if (dataset == nullptr) return UnknownDataset(task.dataset);
@@ -185,8 +202,10 @@ absl::StatusOr<SearchSpec> CompleteSearchSpec(SearchSpec spec, const Dataset* da
   CheckTexts(spec, problems);
   CheckNumbers(spec, problems);
   CheckObjective(spec, problems);
-  CheckRecipe("start_recipe", spec.start_recipe, problems);
-  CheckRecipe("recipe", spec.recipe, problems);
+  // An inherited start network may be good as it is.
+  CheckRecipe("start_recipe", spec.start_recipe, start_network == nullptr ? 1 : 0, problems);
+  CheckRecipe("recipe", spec.recipe, 1, problems);
+  if (start_network != nullptr) CompleteStart(*start_network, spec, problems);
   CheckThreads(spec, problems);
   CompleteTask(task, *dataset, problems);
   const absl::StatusOr<Explorer> explorer = factory(spec, *dataset);

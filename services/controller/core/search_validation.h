@@ -15,12 +15,14 @@ namespace graft::controller {
 
 // `spec` with everything filled in that its trials need: the data set's digest, numbers of images,
 // seeds. Fields that the wire form leaves out have their defaults already. `dataset` is the one
-// that the task names, or null if there is none.
+// that the task names, or null if there is none; `start_network` the one that the spec names, if
+// any.
 //
 // INVALID_ARGUMENT: field errors (base/field_error.h) in proto names relative to the search spec,
 // for example `space.plain.filters[2]` or `recipe.epochs`; an unknown data set has the reason
 // UNKNOWN_DATASET.
 absl::StatusOr<SearchSpec> CompleteSearchSpec(SearchSpec spec, const Dataset* dataset,
+                                              const Network* start_network,
                                               const ExplorerFactory& factory);
 
 // INVALID_ARGUMENT: a field error unless a search may have so many episodes.

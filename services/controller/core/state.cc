@@ -186,6 +186,22 @@ absl::Status State::ApplyEvent(const SearchCancelled& event) {
   return absl::OkStatus();
 }
 
+absl::Status State::ApplyEvent(const NetworkImported& event) {
+  const digest::NetworkDigest digest =
+      trial::DigestOf(event.network.architecture.fingerprint(), event.network.weights);
+  Network network{.digest = digest,
+                  .ref = event.network,
+                  .description = event.description,
+                  .create_time = now_};
+  if (!networks_.emplace(digest, std::move(network)).second) {
+    return Illegal("network ", digest.ToString(), " is known already");
+  }
+  networks_by_age_.push_back(digest);
+  Remember(event.request, {}, "");
+  if (!event.request.id.empty()) requests_[event.request.id].network = digest;
+  return absl::OkStatus();
+}
+
 absl::Status State::ApplyEvent(const SearchPaused& event) {
   ASSIGN_OR_RETURN(Search * search,
                    SearchIn(event.search, {SearchState::kPending, SearchState::kRunning,
@@ -335,7 +351,10 @@ void State::AddNetwork(Evaluation& evaluation) {
   const digest::WeightsDigest& weights = evaluation.result->weights;
   const digest::NetworkDigest digest = trial::DigestOf(architecture.fingerprint(), weights);
   evaluation.network = digest;
-  if (networks_.contains(digest)) return;
+  if (const auto known = networks_.find(digest); known != networks_.end()) {
+    if (known->second.result == nullptr) known->second.result = evaluation.result;
+    return;
+  }
   Network network{.digest = digest,
                   .ref = {.architecture = architecture, .weights = weights},
                   .result = evaluation.result,

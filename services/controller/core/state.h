@@ -6,6 +6,7 @@
 #include <cstdint>
 #include <initializer_list>
 #include <map>
+#include <optional>
 #include <set>
 #include <string>
 #include <string_view>
@@ -28,14 +29,15 @@ struct Changes {
   std::set<digest::TrialKey> leased;    // evaluations that a worker took
   std::set<digest::TrialKey> released;  // evaluations that no worker has any more
   std::set<SearchId> deleted;
-  bool queued = false;                  // an evaluation came into the queue
+  bool queued = false;  // an evaluation came into the queue
 };
 
 // What a mutation with a request id did.
 struct DoneRequest {
-  std::string content;  // RequestTag::content
-  SearchId search;      // that it created or cancelled
-  std::string dataset;  // that it registered; else empty
+  std::string content;                           // RequestTag::content
+  SearchId search;                               // that it created or cancelled
+  std::string dataset;                           // that it registered; else empty
+  std::optional<digest::NetworkDigest> network;  // that it imported
 };
 
 // The fold over the event log. Apply is its only mutator, so that a replay of the log gives the
@@ -90,6 +92,7 @@ class State {
   absl::Status ApplyEvent(const SearchSucceeded& event);
   absl::Status ApplyEvent(const SearchFailed& event);
   absl::Status ApplyEvent(const SearchCancelled& event);
+  absl::Status ApplyEvent(const NetworkImported& event);
   absl::Status ApplyEvent(const SearchPaused& event);
   absl::Status ApplyEvent(const SearchResumed& event);
   absl::Status ApplyEvent(const SearchExtended& event);

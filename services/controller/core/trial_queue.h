@@ -41,9 +41,9 @@ class TrialQueue {
   // Up to `count` evaluations, in order, to lease to a worker of `numerics_class` that has the
   // weights `cached` (text form). `running`: trials of a search that workers have now.
   // O((searches + cached) count log n).
-  std::vector<digest::TrialKey> Next(
-      std::string_view numerics_class, std::span<const std::string> cached, std::size_t count,
-      const std::function<std::int64_t(SearchId)>& running) const;
+  std::vector<digest::TrialKey> Next(std::string_view numerics_class,
+                                     std::span<const std::string> cached, std::size_t count,
+                                     const std::function<std::int64_t(SearchId)>& running) const;
 
   bool Empty(std::string_view numerics_class) const { return !lanes_.contains(numerics_class); }
 

@@ -55,6 +55,12 @@ struct TrialView {
   std::int64_t epochs_done = 0;                      // as of the last heartbeat
 };
 
+// An episode and its search.
+struct EpisodeView {
+  SearchId search;
+  Episode episode;
+};
+
 struct WorkerView {
   WorkerInfo info;
   absl::Time last_seen;

@@ -191,6 +191,15 @@ SearchId Write(const SearchDeleted& event, v1::Event& proto) {
   return event.search;
 }
 
+SearchId Write(const NetworkImported& event, v1::Event& proto) {
+  v1::Event::NetworkImported& out = *proto.mutable_network_imported();
+  *out.mutable_architecture() = wire::ToProto(event.network.architecture);
+  out.set_weights(event.network.weights.ToString());
+  out.set_description(event.description);
+  *out.mutable_request() = ToProto(event.request);
+  return {};
+}
+
 // ---- From the message --------------------------------------------------------------------------
 
 absl::StatusOr<Event> Read(const v1::Event::DatasetRegistered& proto) {
@@ -267,6 +276,15 @@ absl::StatusOr<Event> Read(const v1::Event::SearchSucceeded& proto) {
                                     .best_network = best}};
 }
 
+absl::StatusOr<Event> Read(const v1::Event::NetworkImported& proto) {
+  ASSIGN_OR_RETURN(arch::Architecture architecture, wire::FromProto(proto.architecture()));
+  ASSIGN_OR_RETURN(const digest::WeightsDigest weights,
+                   digest::WeightsDigest::Parse(proto.weights()));
+  return NetworkImported{.network = {.architecture = std::move(architecture), .weights = weights},
+                         .description = proto.description(),
+                         .request = ReadTag(proto.request())};
+}
+
 template <typename Requested>
 Event ReadRequested(const v1::Event::SearchRequested& proto) {
   return Requested{.search = {proto.search()}, .request = ReadTag(proto.request())};
@@ -314,6 +332,8 @@ absl::StatusOr<Event> ReadEvent(const v1::Event& proto) {
                             .request = ReadTag(proto.search_extended().request())};
     case v1::Event::kSearchDeleted:
       return ReadRequested<SearchDeleted>(proto.search_deleted());
+    case v1::Event::kNetworkImported:
+      return Read(proto.network_imported());
     case v1::Event::KIND_NOT_SET:
       break;
   }

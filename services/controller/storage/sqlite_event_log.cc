@@ -52,7 +52,7 @@ absl::StatusOr<Record> FromRow(const Row& row) {
 
 void WriteSnapshot(const PolicySnapshot& snapshot, soci::session& session) {
   soci::blob state(session);
-  state.write_from_start(snapshot.state.data(), snapshot.state.size());
+  state.write(0, snapshot.state.data(), snapshot.state.size());
   long long search = snapshot.search.number;  // NOLINT: a type that SOCI binds
   session << "INSERT OR REPLACE INTO policy_snapshots (search, state) VALUES (:search, :state)",
       soci::use(search), soci::use(state);
@@ -88,8 +88,7 @@ absl::Status SqliteEventLog::Append(std::span<const Record> records,
       const auto* deleted = std::get_if<SearchDeleted>(&record.event);
       if (deleted == nullptr) continue;
       long long search = deleted->search.number;  // NOLINT: a type that SOCI binds
-      session << "DELETE FROM policy_snapshots WHERE search = :search",
-          soci::use(search);
+      session << "DELETE FROM policy_snapshots WHERE search = :search", soci::use(search);
     }
     if (snapshot != nullptr) WriteSnapshot(*snapshot, session);
     transaction.commit();
@@ -107,7 +106,7 @@ absl::StatusOr<PolicySnapshot> SqliteEventLog::ReadSnapshot(SearchId search) {
     found = session.got_data();
     if (!found) return;
     snapshot.state.resize(state.get_len());
-    state.read_from_start(snapshot.state.data(), snapshot.state.size());
+    state.read(0, snapshot.state.data(), snapshot.state.size());
   }));
   if (!found) {
     return absl::NotFoundError(absl::StrCat("no policy snapshot of ", ToString(search)));

@@ -152,13 +152,30 @@ v1::Network ToProto(const Network& network) {
   proto.set_fingerprint(network.ref.architecture.fingerprint().ToString());
   proto.set_summary(arch::Summary(network.ref.architecture));
   proto.set_weights(network.ref.weights.ToString());
-  *proto.mutable_measurement() = wire::ToProto(network.result->measurement);
+  if (network.result != nullptr) {
+    *proto.mutable_measurement() = wire::ToProto(network.result->measurement);
+  }
   for (const digest::NetworkDigest& parent : network.parents) {
     proto.add_parents(NetworkName(parent));
   }
   for (const transform::Edit& edit : network.edits) *proto.add_edits() = wire::ToProto(edit);
-  proto.set_trial(ToString(network.trial));
+  if (network.trial.has_value()) proto.set_trial(ToString(*network.trial));
+  proto.set_description(network.description);
   *proto.mutable_create_time() = wire::ToProto(network.create_time);
+  return proto;
+}
+
+v1::Episode ToProto(const EpisodeView& view) {
+  v1::Episode proto;
+  proto.set_number(view.episode.number);
+  std::int64_t trial = view.episode.first_trial;
+  for (const ChildProposal& child : view.episode.children) {
+    v1::EpisodeChild& out = *proto.add_children();
+    out.set_trial(ToString(TrialId{.search = view.search, .number = trial++}));
+    out.set_parent_network(NetworkName(child.parent));
+    out.set_actions(child.actions);
+  }
+  proto.set_policy_digest(view.episode.policy_digest);
   return proto;
 }
 

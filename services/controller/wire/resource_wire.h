@@ -11,6 +11,7 @@ namespace graft::controller {
 v1::Search ToProto(const SearchView& search);
 v1::Trial ToProto(const TrialView& trial);
 v1::Network ToProto(const Network& network);
+v1::Episode ToProto(const EpisodeView& view);
 v1::Worker ToProto(const WorkerView& worker);
 v1::Dataset ToProto(const Dataset& dataset);
 v1::WatchSearchResponse ToProto(const Update& update);

@@ -11,6 +11,7 @@
 #include "common/base/strings.h"
 #include "common/wire/architecture_wire.h"
 #include "common/wire/trial_wire.h"
+#include "services/controller/wire/resource_names.h"
 
 namespace graft::controller {
 namespace {
@@ -161,6 +162,17 @@ void SetKind(const policy::EasOptions& options, v1::Policy& proto) {
                                                                     : v1::BASELINE_SLOW_AVERAGE);
 }
 
+absl::StatusOr<std::optional<digest::NetworkDigest>> StartNetworkFromProto(
+    const std::string& name) {
+  if (name.empty()) return std::nullopt;
+  ASSIGN_OR_RETURN(const std::string text, ParseNetworkName("", name));
+  absl::StatusOr<digest::NetworkDigest> digest = digest::NetworkDigest::Parse(text);
+  if (!digest.ok()) {
+    return base::InvalidFieldError("", "expected `networks/` and the 64 digits of a digest");
+  }
+  return *digest;
+}
+
 std::int64_t OrDefault(std::int64_t value, std::int64_t fallback) {
   return value == 0 ? fallback : value;
 }
@@ -199,6 +211,8 @@ absl::StatusOr<SearchSpec> FromProto(const v1::SearchSpec& proto) {
       OrDefault(proto.budget().children_per_episode(), spec.children_per_episode);
   if (proto.seed() != 0) spec.seed = proto.seed();
   spec.priority = proto.priority();
+  RETURN_IF_ERROR(
+      ReadPart("start_network", StartNetworkFromProto(proto.start_network()), &spec.start_network));
   spec.numerics_class = proto.numerics_class();
   return spec;
 }
@@ -224,6 +238,7 @@ v1::SearchSpec ToProto(const SearchSpec& spec) {
   proto.mutable_budget()->set_children_per_episode(spec.children_per_episode);
   proto.set_seed(spec.seed);
   proto.set_priority(spec.priority);
+  if (spec.start_network.has_value()) proto.set_start_network(NetworkName(*spec.start_network));
   proto.set_numerics_class(spec.numerics_class);
   return proto;
 }

@@ -20,8 +20,7 @@ constexpr char kLayer[] = "convolution_1";
 
 }  // namespace
 
-absl::Status FakeEventLog::Append(std::span<const Record> records,
-                                  const PolicySnapshot* snapshot) {
+absl::Status FakeEventLog::Append(std::span<const Record> records, const PolicySnapshot* snapshot) {
   if (full_) return absl::ResourceExhaustedError("full");
   return MemoryEventLog::Append(records, snapshot);
 }

@@ -54,7 +54,8 @@ TEST(TrialQueueTest, PrefersWhatTheWorkerHasInputsFor) {
   queue.Add(MakeEvaluation("b", 2, "y"), kOwner);
   queue.Add(MakeEvaluation("c", 3, "z"), kOwner);
   const std::vector<std::string> cached = {Weights("z").ToString(), Weights("y").ToString()};
-  EXPECT_THAT(queue.Next(kFakeClass, cached, 3, NoneRuns), ElementsAre(Key("b"), Key("c"), Key("a")));
+  EXPECT_THAT(queue.Next(kFakeClass, cached, 3, NoneRuns),
+              ElementsAre(Key("b"), Key("c"), Key("a")));
 }
 
 TEST(TrialQueueTest, ServesOnlyTheWorkersNumericsClass) {
@@ -92,8 +93,7 @@ TEST(TrialQueueTest, HighestPriorityIsServedAlone) {
   queue.Add(MakeEvaluation("b", 2, "x"), {.search = {2}, .priority = 1});
   queue.Add(MakeEvaluation("c", 3, "x"), {.search = {2}, .priority = 1});
   const auto running = [](SearchId id) { return id.number == 2 ? 100 : 0; };
-  EXPECT_THAT(queue.Next(kFakeClass, {}, 3, running),
-              ElementsAre(Key("b"), Key("c"), Key("a")));
+  EXPECT_THAT(queue.Next(kFakeClass, {}, 3, running), ElementsAre(Key("b"), Key("c"), Key("a")));
 }
 
 TEST(TrialQueueTest, EvaluationMovesToItsNewOwner) {

@@ -14,7 +14,7 @@ namespace {
 
 absl::StatusOr<SearchSpec> Complete(SearchSpec spec) {
   const Dataset dataset = FakeDataset();
-  return CompleteSearchSpec(std::move(spec), &dataset, FakeExplorers());
+  return CompleteSearchSpec(std::move(spec), &dataset, nullptr, FakeExplorers());
 }
 
 trial::ImageClassification& TaskOf(SearchSpec& spec) {
@@ -41,7 +41,7 @@ TEST(CompleteSearchSpecTest, IsTheIdentityOnACompleteSpec) {
 }
 
 TEST(CompleteSearchSpecTest, UnknownDatasetHasAReason) {
-  const auto spec = CompleteSearchSpec(FakeSpec(), nullptr, FakeExplorers());
+  const auto spec = CompleteSearchSpec(FakeSpec(), nullptr, nullptr, FakeExplorers());
   EXPECT_TRUE(absl::IsInvalidArgument(spec.status()));
   EXPECT_EQ(base::ErrorReason(spec.status()), "UNKNOWN_DATASET");
   EXPECT_EQ(base::FieldViolations(spec.status()).at(0).field, "task.image_classification.dataset");

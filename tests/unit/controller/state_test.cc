@@ -37,7 +37,7 @@ class StateTest : public testing::Test {
 
   void CreateSearch(SearchId id) {
     const Dataset dataset = FakeDataset();
-    auto spec = CompleteSearchSpec(FakeSpec(), &dataset, FakeExplorers());
+    auto spec = CompleteSearchSpec(FakeSpec(), &dataset, nullptr, FakeExplorers());
     ASSERT_TRUE(spec.ok()) << spec.status();
     Must(SearchCreated{.search = id, .spec = std::make_shared<const SearchSpec>(*spec)});
   }

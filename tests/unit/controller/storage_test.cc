@@ -40,6 +40,11 @@ std::vector<Record> EventfulLog() {
   EXPECT_TRUE(worker.Fail(worker.Lease(1)->at(0), trial::FailureReason::kDiverged).ok());
   other.seed = 3;
   EXPECT_TRUE(controller.CreateSearch(other, {}).ok());
+  const digest::WeightsDigest weights(digest::BlobDigest::Of("imported"));
+  EXPECT_TRUE(controller
+                  .ImportNetwork({.architecture = FakeStart(), .weights = weights}, "elsewhere",
+                                 {.id = "i", .content = "8"})
+                  .ok());
   EXPECT_TRUE(controller.PauseSearch({3}, {.id = "p", .content = "4"}).ok());
   EXPECT_TRUE(controller.ResumeSearch({3}, {.id = "r", .content = "5"}).ok());
   EXPECT_TRUE(controller.CancelSearch({3}, {.id = "c", .content = "3"}).ok());
@@ -132,7 +137,8 @@ TEST_F(SqliteEventLogTest, EventsAreThereAfterReopening) {
 TEST_F(SqliteEventLogTest, AppendIsAllOrNothing) {
   const auto log = Open();
   ASSERT_TRUE(log->Append(std::vector<Record>{MakeRecord(1)}, nullptr).ok());
-  const absl::Status status = log->Append(std::vector<Record>{MakeRecord(2), MakeRecord(1)}, nullptr);
+  const absl::Status status =
+      log->Append(std::vector<Record>{MakeRecord(2), MakeRecord(1)}, nullptr);
   EXPECT_TRUE(absl::IsAborted(status)) << status;
   int count = 0;
   ASSERT_TRUE(log->Replay([&](const Record&) {
@@ -166,9 +172,8 @@ TEST_F(SqliteEventLogTest, DeletedSearchHasNoSnapshot) {
   auto log = Open();
   const PolicySnapshot snapshot{.search = {1}, .state = "state"};
   ASSERT_TRUE(log->Append(std::vector<Record>{MakeRecord(1)}, &snapshot).ok());
-  ASSERT_TRUE(log->Append(std::vector<Record>{{.sequence = 2, .event = SearchDeleted{{1}}}},
-                          nullptr)
-                  .ok());
+  ASSERT_TRUE(
+      log->Append(std::vector<Record>{{.sequence = 2, .event = SearchDeleted{{1}}}}, nullptr).ok());
   EXPECT_TRUE(absl::IsNotFound(log->ReadSnapshot({1}).status()));
 }
 

@@ -57,10 +57,36 @@ class GrpcClusterClient final : public ClusterClient {
   }
 
   absl::StatusOr<v1::Search> CancelSearch(const std::string& name) override {
-    v1::CancelSearchRequest request;
-    request.set_name(name);
-    request.set_request_id(NewRequestId());
-    return Call<v1::Search>(&v1::SearchService::Stub::CancelSearch, request);
+    return Call<v1::Search>(&v1::SearchService::Stub::CancelSearch,
+                            Change<v1::CancelSearchRequest>(name));
+  }
+
+  absl::StatusOr<v1::Search> PauseSearch(const std::string& name) override {
+    return Call<v1::Search>(&v1::SearchService::Stub::PauseSearch,
+                            Change<v1::PauseSearchRequest>(name));
+  }
+
+  absl::StatusOr<v1::Search> ResumeSearch(const std::string& name) override {
+    return Call<v1::Search>(&v1::SearchService::Stub::ResumeSearch,
+                            Change<v1::ResumeSearchRequest>(name));
+  }
+
+  absl::StatusOr<v1::Search> ExtendSearch(const std::string& name, std::int64_t episodes) override {
+    auto request = Change<v1::ExtendSearchRequest>(name);
+    request.set_episodes(episodes);
+    return Call<v1::Search>(&v1::SearchService::Stub::ExtendSearch, request);
+  }
+
+  absl::Status DeleteSearch(const std::string& name) override {
+    return Call<google::protobuf::Empty>(&v1::SearchService::Stub::DeleteSearch,
+                                         Change<v1::DeleteSearchRequest>(name))
+        .status();
+  }
+
+  absl::StatusOr<v1::Network> ImportNetwork(const v1::ImportNetworkRequest& request) override {
+    v1::ImportNetworkRequest identified = request;
+    identified.set_request_id(NewRequestId());
+    return Call<v1::Network>(&v1::SearchService::Stub::ImportNetwork, identified);
   }
 
   absl::StatusOr<v1::Trial> GetTrial(const std::string& name) override {
@@ -93,6 +119,14 @@ class GrpcClusterClient final : public ClusterClient {
     return ListAll<v1::Search, v1::ListSearchesResponse>(
         &v1::SearchService::Stub::ListSearches, request, limit,
         [](const v1::ListSearchesResponse& page) -> auto& { return page.searches(); });
+  }
+
+  absl::StatusOr<std::vector<v1::Episode>> ListEpisodes(const std::string& search) override {
+    v1::ListEpisodesRequest request;
+    request.set_parent(search);
+    return ListAll<v1::Episode, v1::ListEpisodesResponse>(
+        &v1::SearchService::Stub::ListEpisodes, request, kNoLimit,
+        [](const v1::ListEpisodesResponse& page) -> auto& { return page.episodes(); });
   }
 
   absl::StatusOr<std::vector<v1::Trial>> ListTrials(const std::string& search) override {
@@ -168,6 +202,15 @@ class GrpcClusterClient final : public ClusterClient {
 
  private:
   static constexpr int kNoLimit = std::numeric_limits<int>::max();
+
+  // A request to change a search.
+  template <typename Request>
+  static Request Change(const std::string& name) {
+    Request request;
+    request.set_name(name);
+    request.set_request_id(NewRequestId());
+    return request;
+  }
 
   template <typename Response, typename Request>
   using Method = grpc::Status (v1::SearchService::Stub::*)(grpc::ClientContext*, const Request&,

@@ -33,8 +33,14 @@ class ClusterClient {
   virtual absl::StatusOr<v1::Search> CreateSearch(const v1::CreateSearchRequest& request) = 0;
   virtual absl::StatusOr<v1::Search> GetSearch(const std::string& name) = 0;
   virtual absl::StatusOr<v1::Search> CancelSearch(const std::string& name) = 0;
+  virtual absl::StatusOr<v1::Search> PauseSearch(const std::string& name) = 0;
+  virtual absl::StatusOr<v1::Search> ResumeSearch(const std::string& name) = 0;
+  virtual absl::StatusOr<v1::Search> ExtendSearch(const std::string& name,
+                                                  std::int64_t episodes) = 0;
+  virtual absl::Status DeleteSearch(const std::string& name) = 0;
   virtual absl::StatusOr<v1::Trial> GetTrial(const std::string& name) = 0;
   virtual absl::StatusOr<v1::Network> GetNetwork(const std::string& name) = 0;
+  virtual absl::StatusOr<v1::Network> ImportNetwork(const v1::ImportNetworkRequest& request) = 0;
   virtual absl::StatusOr<v1::Dataset> CreateDataset(const v1::Dataset& dataset) = 0;
   virtual absl::StatusOr<v1::Dataset> GetDataset(const std::string& name) = 0;
   virtual absl::StatusOr<v1::Cluster> GetCluster() = 0;
@@ -42,6 +48,7 @@ class ClusterClient {
   // All pages, at most `limit` items.
   virtual absl::StatusOr<std::vector<v1::Search>> ListSearches(
       const std::map<std::string, std::string>& labels, int limit) = 0;
+  virtual absl::StatusOr<std::vector<v1::Episode>> ListEpisodes(const std::string& search) = 0;
   virtual absl::StatusOr<std::vector<v1::Trial>> ListTrials(const std::string& search) = 0;
   virtual absl::StatusOr<std::vector<v1::Network>> ListNetworks(const std::string& search,
                                                                 int limit) = 0;

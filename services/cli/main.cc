@@ -51,9 +51,12 @@ void AddVerbs(CLI::App& app, Session& session) {
   AddNetworksCommand(app, session);
   AddLineageCommand(app, session);
   AddWorkersCommand(app, session);
-  AddCancelCommand(app, session);
+  AddLifecycleCommands(app, session);
+  AddCompareCommand(app, session);
+  AddReplayCommand(app, session);
   AddDatasetCommand(app, session);
   AddExportCommand(app, session);
+  AddImportCommand(app, session);
 }
 
 int Main(int argc, char** argv) {

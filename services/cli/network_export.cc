@@ -14,7 +14,6 @@ namespace graft::cli {
 absl::Status ExportNetwork(ClusterClient& client, const std::string& name,
                            const std::string& directory) {
   ASSIGN_OR_RETURN(const v1::Network network, client.GetNetwork(name));
-  ASSIGN_OR_RETURN(const v1::Trial trial, client.GetTrial(network.trial()));
   ASSIGN_OR_RETURN(const digest::WeightsDigest digest,
                    digest::WeightsDigest::Parse(network.weights()));
   ASSIGN_OR_RETURN(const std::unique_ptr<blob::BlobStore> store, client.OpenWeightStore());
@@ -33,7 +32,12 @@ absl::Status ExportNetwork(ClusterClient& client, const std::string& name,
   RETURN_IF_ERROR(write("weights.safetensors", safetensors));
   RETURN_IF_ERROR(write("architecture.json", ToJson(network.architecture())));
   RETURN_IF_ERROR(write("network.json", ToJson(network)));
-  return write("trial.json", ToJson(trial));
+  // Its search may be gone, or it was imported.
+  const absl::StatusOr<v1::Trial> trial =
+      network.trial().empty() ? absl::NotFoundError("") : client.GetTrial(network.trial());
+  if (absl::IsNotFound(trial.status())) return absl::OkStatus();
+  RETURN_IF_ERROR(trial.status());
+  return write("trial.json", ToJson(*trial));
 }
 
 }  // namespace graft::cli

@@ -21,7 +21,10 @@ void AddTrialsCommand(CLI::App& app, Session& session);
 void AddNetworksCommand(CLI::App& app, Session& session);
 void AddLineageCommand(CLI::App& app, Session& session);
 void AddWorkersCommand(CLI::App& app, Session& session);
-void AddCancelCommand(CLI::App& app, Session& session);
+void AddLifecycleCommands(CLI::App& app, Session& session);
+void AddReplayCommand(CLI::App& app, Session& session);
+void AddImportCommand(CLI::App& app, Session& session);
+void AddCompareCommand(CLI::App& app, Session& session);
 void AddDatasetCommand(CLI::App& app, Session& session);
 void AddExportCommand(CLI::App& app, Session& session);
 

@@ -42,6 +42,10 @@ std::optional<double> ReportedMetric(const State& state, const Search& search, c
   return search.spec->objective.minimize ? -*value : *value;
 }
 
+trial::Init FreshStart(const Search& search) {
+  return {.seed = DeriveSeed(search.spec->seed, kInitSeed)};
+}
+
 // `network`, as it is.
 trial::Derive Inherit(const trial::NetworkRef& network) {
   trial::Derive derive{.inputs = {{.role = trial::kParentRole, .network = network}}};
@@ -52,7 +56,7 @@ trial::Derive Inherit(const trial::NetworkRef& network) {
 absl::StatusOr<Step> TrainStartNetwork(const State& state, const Search& search,
                                        const arch::Architecture& start) {
   trial::TrialSpec spec{.architecture = start,
-                        .origin = trial::Init{.seed = DeriveSeed(search.spec->seed, kInitSeed)},
+                        .origin = FreshStart(search),
                         .task = search.spec->task,
                         .recipe = search.spec->start_recipe};
   if (search.spec->start_network.has_value()) {
@@ -77,6 +81,7 @@ absl::StatusOr<Step> QueueEpisode(const State& state, const Search& search,
                                 .edit_seed = child.proposal.edit_seed},
         .task = search.spec->task,
         .recipe = search.spec->recipe};
+    if (search.spec->from_scratch) spec.origin = FreshStart(search);
     ASSIGN_OR_RETURN(Event trial, MakeTrial(search, number++, TrialPurpose::kChild,
                                             proposed.episode, std::move(spec)));
     trials.push_back(std::move(trial));

@@ -42,6 +42,7 @@ struct SearchSpec {
   std::int64_t children_per_episode = 8;
   // Network that trial 0 inherits; absent: it is initialised. `space.start` is its architecture.
   std::optional<digest::NetworkDigest> start_network;
+  bool from_scratch = false;  // children are initialised, not inherited: a control
   std::int64_t priority = 0;  // searches of the highest one are served alone
   std::uint64_t seed = 1;
   std::string numerics_class;  // empty: that of the first worker

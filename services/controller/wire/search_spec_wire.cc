@@ -210,6 +210,7 @@ absl::StatusOr<SearchSpec> FromProto(const v1::SearchSpec& proto) {
   spec.children_per_episode =
       OrDefault(proto.budget().children_per_episode(), spec.children_per_episode);
   if (proto.seed() != 0) spec.seed = proto.seed();
+  spec.from_scratch = proto.from_scratch();
   spec.priority = proto.priority();
   RETURN_IF_ERROR(
       ReadPart("start_network", StartNetworkFromProto(proto.start_network()), &spec.start_network));
@@ -237,6 +238,7 @@ v1::SearchSpec ToProto(const SearchSpec& spec) {
   proto.mutable_budget()->set_episodes(spec.episodes);
   proto.mutable_budget()->set_children_per_episode(spec.children_per_episode);
   proto.set_seed(spec.seed);
+  proto.set_from_scratch(spec.from_scratch);
   proto.set_priority(spec.priority);
   if (spec.start_network.has_value()) proto.set_start_network(NetworkName(*spec.start_network));
   proto.set_numerics_class(spec.numerics_class);

@@ -146,6 +146,23 @@ TEST_F(ControllerTest, RestartTakesTheStartNetworkEveryTime) {
   for (std::int64_t i = 1; i < 9; ++i) EXPECT_EQ(GetTrial(id, i).parent, start);
 }
 
+TEST_F(ControllerTest, ChildrenFromScratchInheritNothing) {
+  SearchSpec spec = FakeSpec();
+  spec.from_scratch = true;
+  const SearchId id = Create(spec).id;
+  ASSERT_TRUE(worker_->Work().ok());
+  EXPECT_EQ(Get(id).state, SearchState::kSucceeded) << Get(id).error;
+  const digest::NetworkDigest start = *GetTrial(id, 0).network;
+  for (std::int64_t i = 1; i < 9; ++i) {
+    const TrialView child = GetTrial(id, i);
+    EXPECT_TRUE(std::holds_alternative<trial::Init>(child.spec->origin));
+    EXPECT_NE(child.spec->architecture.fingerprint(), FakeStart().fingerprint());
+    EXPECT_NE(child.network, start);
+  }
+  EXPECT_EQ(controller_->ListEpisodes(id, {})->items[0].episode.children[0].parent, start)
+      << "what it was grown from, as an architecture, is still known";
+}
+
 TEST_F(ControllerTest, EqualChildrenOfAnEpisodeAreDrawnAgain) {
   SearchSpec spec = FakeSpec();
   spec.episode_start = EpisodeStart::kRestart;

@@ -25,4 +25,7 @@ find_package(SQLite3 REQUIRED)
 find_package(ZLIB REQUIRED)
 if(GRAFT_BUILD_TESTS)
   find_package(GTest REQUIRED)
+  # Debian's, which sees Debian's packages, before any other.
+  find_program(GRAFT_PYTHON python3 PATHS /usr/bin NO_DEFAULT_PATH)
+  find_program(GRAFT_PYTHON python3 REQUIRED)
 endif()

@@ -66,6 +66,24 @@ function(graft_test)
                "GRAFT_BIN_DIR=${CMAKE_BINARY_DIR}/bin;GRAFT_SOURCE_DIR=${CMAKE_SOURCE_DIR};ASAN_OPTIONS=allocator_may_return_null=1")
 endfunction()
 
+# graft_python_test(NAME client_test SOURCE client_test.py [LABELS python ...] [TIMEOUT seconds])
+# makes one ctest entry of a file of Python's unittest, which may import the client and what lies
+# beside the file.
+function(graft_python_test)
+  cmake_parse_arguments(ARG "" "NAME;SOURCE;TIMEOUT" "LABELS" ${ARGN})
+  if(NOT ARG_TIMEOUT)
+    set(ARG_TIMEOUT 300)
+  endif()
+  add_test(NAME ${ARG_NAME}
+           COMMAND ${GRAFT_PYTHON} -B ${CMAKE_SOURCE_DIR}/tests/unittest_main.py ${ARG_NAME}
+                   ${CMAKE_CURRENT_SOURCE_DIR}/${ARG_SOURCE}
+           WORKING_DIRECTORY ${CMAKE_SOURCE_DIR})
+  set_tests_properties(
+    ${ARG_NAME}
+    PROPERTIES TIMEOUT ${ARG_TIMEOUT} LABELS "${ARG_LABELS}" ENVIRONMENT
+               "GRAFT_BIN_DIR=${CMAKE_BINARY_DIR}/bin;GRAFT_SOURCE_DIR=${CMAKE_SOURCE_DIR};PYTHONPATH=${CMAKE_BINARY_DIR}/python")
+endfunction()
+
 # Adds each named folder.
 function(graft_add_subdirectories)
   foreach(folder IN LISTS ARGN)

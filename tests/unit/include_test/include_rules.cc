@@ -55,6 +55,7 @@ struct HeaderRule {
 const std::vector<HeaderRule>& HeaderRules() {
   const std::vector<std::string_view> cpu = {"common/engine/cpu"};
   const std::vector<std::string_view> cuda = {"common/engine/cuda"};
+  const std::vector<std::string_view> data = {"common/data"};
   const std::vector<std::string_view> policy = {"services/controller/policy"};
   static const auto& rules = *new std::vector<HeaderRule>{
       {"dnnl", cpu, {}},
@@ -63,6 +64,9 @@ const std::vector<HeaderRule>& HeaderRules() {
       {"cudnn", cuda, {}},
       {"cublas", cuda, {}},
       {"nccl", cuda, {}},
+      {"png.h", data, {}},
+      {"jpeglib.h", data, {}},
+      {"matio.h", data, {}},
       {"soci/", {"services/controller/storage"}, {}},
       {"grpc/", {"common/rpc", "services"}, policy},
       {"grpcpp/", {"common/rpc", "services"}, policy},

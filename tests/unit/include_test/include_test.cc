@@ -79,6 +79,7 @@ INSTANTIATE_TEST_SUITE_P(
         Include{"SpaceInPolicy", "services/controller/policy/a.cc",
                 "#include \"common/space/search_space.h\""},
         Include{"SociInStorage", "services/controller/storage/a.cc", "#include <soci/soci.h>"},
+        Include{"PngInData", "common/data/a.cc", "#include <png.h>"},
         Include{"System", "common/base/a.cc", "#include <vector>"}),
     [](const auto& test) { return test.param.name; });
 
@@ -123,6 +124,9 @@ INSTANTIATE_TEST_SUITE_P(
         Include{"ProtobufInTrial", "common/trial/a.h", "#include <google/protobuf/struct.pb.h>"},
         Include{"GrpcInWire", "common/wire/a.cc", "#include <grpcpp/grpcpp.h>"},
         Include{"SociInCore", "services/controller/core/a.cc", "#include <soci/soci.h>"},
+        Include{"PngInTheCommandLine", "services/cli/a.cc", "#include <png.h>"},
+        Include{"JpegInRunner", "common/runner/a.cc", "#include <jpeglib.h>"},
+        Include{"MatioInTask", "common/task/a.cc", "#include <matio.h>"},
         Include{"NotRooted", "common/arch/a.cc", "#include \"architecture.h\""},
         Include{"FolderWithoutARule", "common/novel/a.cc", "#include <vector>"},
         Include{"FolderWithASimilarName", "common/archive/a.cc", "#include <vector>"}),

@@ -22,21 +22,6 @@ absl::Status CheckShape(const tensor::Shape& shape) {
       Dataset::kMaxChannels, " channels and a height and width of 1 to ", Dataset::kMaxExtent));
 }
 
-absl::Status CheckClassNames(const std::vector<std::string>& names) {
-  if (names.empty() || names.size() > static_cast<std::size_t>(Dataset::kMaxClasses)) {
-    return absl::InvalidArgumentError(
-        absl::StrCat(names.size(), " classes, expected 1 to ", Dataset::kMaxClasses));
-  }
-  for (std::size_t i = 0; i < names.size(); ++i) {
-    if (names[i].empty() || names[i].size() > Dataset::kMaxClassNameBytes ||
-        !base::IsValidUtf8(names[i])) {
-      return absl::InvalidArgumentError(absl::StrCat(
-          "name of class ", i, ": expected 1 to ", Dataset::kMaxClassNameBytes, " bytes of UTF-8"));
-    }
-  }
-  return absl::OkStatus();
-}
-
 absl::Status CheckImages(const ImageSet& images, std::string_view set, std::int64_t image_size,
                          std::int64_t classes) {
   const absl::string_view name = base::ToAbsl(set);
@@ -62,8 +47,31 @@ absl::Status CheckImages(const ImageSet& images, std::string_view set, std::int6
 
 }  // namespace
 
+absl::Status Dataset::CheckClassNames(std::span<const std::string> names) {
+  if (names.empty() || names.size() > static_cast<std::size_t>(kMaxClasses)) {
+    return absl::InvalidArgumentError(
+        absl::StrCat(names.size(), " classes, expected 1 to ", kMaxClasses));
+  }
+  for (std::size_t i = 0; i < names.size(); ++i) {
+    if (names[i].empty() || names[i].size() > kMaxClassNameBytes || !base::IsValidUtf8(names[i])) {
+      return absl::InvalidArgumentError(absl::StrCat("name of class ", i, ": expected 1 to ",
+                                                     kMaxClassNameBytes, " bytes of UTF-8"));
+    }
+  }
+  return absl::OkStatus();
+}
+
+absl::Status Dataset::CheckSize(const tensor::Shape& image_shape, std::int64_t image_count) {
+  RETURN_IF_ERROR(CheckShape(image_shape));
+  const std::int64_t image_size = image_shape.ElementCount();
+  if (image_count <= kMaxPixelBytes / image_size) return absl::OkStatus();
+  return absl::InvalidArgumentError(absl::StrCat(
+      image_count, " images of shape ", image_shape.ToString(), ", ", image_size,
+      " bytes each, expected at most ", kMaxPixelBytes, " bytes in all: they are held in memory"));
+}
+
 absl::StatusOr<Dataset> Dataset::Create(DatasetParts parts) {
-  RETURN_IF_ERROR(CheckShape(parts.image_shape));
+  RETURN_IF_ERROR(CheckSize(parts.image_shape, parts.train.count() + parts.test.count()));
   RETURN_IF_ERROR(CheckClassNames(parts.class_names));
   const std::int64_t image_size = parts.image_shape.ElementCount();
   const auto classes = static_cast<std::int64_t>(parts.class_names.size());

@@ -42,11 +42,18 @@ class Dataset {
   static constexpr std::int64_t kMaxImages = std::int64_t{1} << 30;
   static constexpr std::int64_t kMaxClasses = 256;
   static constexpr std::size_t kMaxClassNameBytes = 128;
+  // Bytes of all images. A trainer holds them in memory.
+  static constexpr std::int64_t kMaxPixelBytes = std::int64_t{4} << 30;
 
   // INVALID_ARGUMENT says which rule is broken: a shape [C, H, W] within the bounds, 1 to
   // kMaxClasses names of 1 to kMaxClassNameBytes bytes of UTF-8, at least one image in each set,
-  // as many pixels as images, labels below the number of classes.
+  // as many pixels as images, at most kMaxPixelBytes of them, labels below the number of classes.
   static absl::StatusOr<Dataset> Create(DatasetParts parts);
+
+  // The rules of Create for parts that a reader knows before it reads the rest. `image_count` is of
+  // both sets together.
+  static absl::Status CheckClassNames(std::span<const std::string> names);
+  static absl::Status CheckSize(const tensor::Shape& image_shape, std::int64_t image_count);
 
   // [C, H, W].
   const tensor::Shape& image_shape() const { return parts_.image_shape; }

@@ -1,0 +1,156 @@
+#include "common/data/svhn.h"
+
+#include <gmock/gmock.h>
+#include <gtest/gtest.h>
+
+#include <string>
+
+#include "common/data/mat_file.h"
+#include "tests/unit/data/golden_files.h"
+
+namespace graft::data {
+namespace {
+
+using ::testing::AnyOf;
+using ::testing::ElementsAre;
+using ::testing::HasSubstr;
+
+// A folder with a whole data set of 12 training and 5 test images, which tests then damage.
+class SvhnTest : public ::testing::Test {
+ protected:
+  void SetUp() override {
+    tree_.Write(kSvhnTrainFile, GoldenFile(kSvhnTrainFile));
+    tree_.Write(kSvhnTestFile, GoldenFile(kSvhnTestFile));
+  }
+
+  std::string ReadError() {
+    const absl::StatusOr<Dataset> dataset = ReadSvhnFolder(tree_.path());
+    EXPECT_EQ(dataset.status().code(), absl::StatusCode::kInvalidArgument);
+    return std::string(dataset.status().message());
+  }
+
+  // What is wrong with `bytes` as the test images.
+  std::string TestFileError(const std::string& bytes) {
+    tree_.Write(kSvhnTestFile, bytes);
+    const std::string message = ReadError();
+    const std::string prefix = tree_.Join(kSvhnTestFile) + ": ";
+    EXPECT_THAT(message, ::testing::StartsWith(prefix));
+    return message.substr(std::min(prefix.size(), message.size()));
+  }
+
+  FileTree tree_;
+};
+
+// As make_files.py has it.
+void ExpectDigits(const ImageSet& images, int count, int shift) {
+  ASSERT_EQ(images.count(), count);
+  for (int n = 0; n < count; ++n) {
+    EXPECT_EQ(images.labels[n], ((n + shift) % 10 + 1) % 10) << n;
+    for (int c = 0; c < 3; ++c) {
+      for (int y = 0; y < 32; ++y) {
+        for (int x = 0; x < 32; ++x) {
+          ASSERT_EQ(images.pixels[((n * 3 + c) * 32 + y) * 32 + x],
+                    (3 * y + 5 * x + 50 * c + 11 * n + shift) % 256)
+              << n << " " << c << " " << y << " " << x;
+        }
+      }
+    }
+  }
+}
+
+TEST_F(SvhnTest, ReadsCompressedBytesAndPlainDoubles) {
+  const Dataset dataset = ReadSvhnFolder(tree_.path()).value();
+  EXPECT_EQ(dataset.image_shape(), tensor::Shape({3, 32, 32}));
+  EXPECT_THAT(dataset.class_names(), ElementsAre("0", "1", "2", "3", "4", "5", "6", "7", "8", "9"));
+  ExpectDigits(dataset.train(), 12, 0);
+  ExpectDigits(dataset.test(), 5, 7);
+}
+
+TEST_F(SvhnTest, ReadsASingleImage) {
+  tree_.Write(kSvhnTestFile, GoldenFile("one_image.mat"));
+  ExpectDigits(ReadSvhnFolder(tree_.path()).value().test(), 1, 7);
+}
+
+TEST_F(SvhnTest, MissingFileIsNamed) {
+  tree_.Remove(kSvhnTestFile);
+  const absl::Status status = ReadSvhnFolder(tree_.path()).status();
+  EXPECT_EQ(status.code(), absl::StatusCode::kNotFound);
+  EXPECT_THAT(std::string(status.message()), HasSubstr(tree_.Join(kSvhnTestFile)));
+}
+
+TEST_F(SvhnTest, FileCutAnywhereSaysWhatWasExpected) {
+  for (const char* name : {kSvhnTrainFile, kSvhnTestFile}) {
+    const std::string bytes = GoldenFile(name);
+    const std::size_t second = bytes.size() - (name == std::string(kSvhnTrainFile) ? 60 : 100);
+    for (std::size_t size = 0; size < bytes.size(); size += size < 300 || size > second ? 3 : 97) {
+      // Between two variables: the second one is missing.
+      EXPECT_THAT(TestFileError(bytes.substr(0, size)),
+                  AnyOf(HasSubstr("truncated: expected "),
+                        HasSubstr("variable y: expected, but not in the file"),
+                        HasSubstr("variable X: expected, but not in the file")))
+          << name << " " << size;
+    }
+  }
+  EXPECT_EQ(TestFileError(GoldenFile(kSvhnTestFile).substr(0, 10'000)),
+            "truncated: expected 15416 bytes of a variable at byte 128, found 9864");
+}
+
+// But for the few bits that fill up the last byte of compressed data.
+TEST_F(SvhnTest, DamageInCompressedDataIsNoticedOrChangesNothing) {
+  const std::string path = tree_.Join("damaged.mat");
+  const std::string bytes = GoldenFile("one_image.mat");
+  tree_.Write("damaged.mat", bytes);
+  const MatArray images = MatFile::Open(path)->Read("X").value();
+  const MatArray labels = MatFile::Open(path)->Read("y").value();
+  int unnoticed = 0;
+  for (std::size_t bit = 8 * 128; bit < 8 * bytes.size(); bit += 3) {
+    std::string damaged = bytes;
+    damaged[bit / 8] = static_cast<char>(damaged[bit / 8] ^ (1 << bit % 8));
+    tree_.Write("damaged.mat", damaged);
+    const absl::StatusOr<MatFile> file = MatFile::Open(path);
+    if (!file.ok()) continue;
+    const absl::StatusOr<MatArray> damaged_images = file->Read("X");
+    const absl::StatusOr<MatArray> damaged_labels = file->Read("y");
+    if (!damaged_images.ok() || !damaged_labels.ok()) continue;
+    ++unnoticed;
+    EXPECT_EQ(damaged_images->values, images.values) << bit;
+    EXPECT_EQ(damaged_labels->values, labels.values) << bit;
+  }
+  EXPECT_LT(unnoticed, 2 * 8);
+}
+
+TEST_F(SvhnTest, FilesOfOtherKindsAreRefused) {
+  EXPECT_EQ(TestFileError("x"), "truncated: expected a MATLAB header of 128 bytes, found 1");
+  EXPECT_EQ(TestFileError(std::string(1000, 'x')),
+            "expected a MATLAB 5 file, found something else");
+  std::string bytes = GoldenFile(kSvhnTestFile);
+  bytes[125] = 2;
+  EXPECT_THAT(TestFileError(bytes), HasSubstr("found one of MATLAB 7.3 (HDF5)"));
+  bytes[125] = 3;
+  EXPECT_THAT(TestFileError(bytes), HasSubstr("found one of another version"));
+  bytes = GoldenFile(kSvhnTestFile);
+  bytes[128] = 9;
+  EXPECT_THAT(TestFileError(bytes), HasSubstr("expected a variable at byte 128, of type 14 or 15"));
+}
+
+TEST_F(SvhnTest, ArraysOfAnotherFormAreRefused) {
+  EXPECT_EQ(TestFileError(GoldenFile("no_y.mat")), "variable y: expected, but not in the file");
+  EXPECT_EQ(TestFileError(GoldenFile("transposed.mat")),
+            "variable X: expected the shape [32,32,3,N], found [5,32,32,3]");
+  EXPECT_EQ(TestFileError(GoldenFile("few_labels.mat")),
+            "variable y: expected 5 labels, one for each image in X, found 4");
+  for (const char* name : {"text.mat", "complex.mat"}) {
+    EXPECT_EQ(TestFileError(GoldenFile(name)),
+              "variable X: expected real numbers, found something else");
+  }
+}
+
+TEST_F(SvhnTest, LabelsThatAreNoDigitsAreRefused) {
+  EXPECT_EQ(TestFileError(GoldenFile("label_11.mat")),
+            "variable y: label 0 is 11, expected 1 to 10");
+  EXPECT_EQ(TestFileError(GoldenFile("half_label.mat")),
+            "variable y: value 0 is 8.5, expected a whole number of 0 to 255");
+}
+
+}  // namespace
+}  // namespace graft::data

@@ -25,6 +25,11 @@ namespace {
 constexpr std::uint32_t kImagesMagic = 0x00000803;
 constexpr std::uint32_t kLabelsMagic = 0x00000801;
 
+constexpr char kTrainPrefix[] = "train";
+constexpr char kTestPrefix[] = "t10k";
+constexpr char kImagesSuffix[] = "-images-idx3-ubyte";
+constexpr char kLabelsSuffix[] = "-labels-idx1-ubyte";
+
 struct GzCloser {
   void operator()(gzFile_s* file) const { gzclose_r(file); }
 };
@@ -178,8 +183,8 @@ struct IdxPair {
 };
 
 absl::StatusOr<IdxPair> ReadPair(const std::string& folder, const std::string& prefix) {
-  ASSIGN_OR_RETURN(IdxFile images, ReadIdx(folder, prefix + "-images-idx3-ubyte", kImagesMagic));
-  ASSIGN_OR_RETURN(IdxFile labels, ReadIdx(folder, prefix + "-labels-idx1-ubyte", kLabelsMagic));
+  ASSIGN_OR_RETURN(IdxFile images, ReadIdx(folder, prefix + kImagesSuffix, kImagesMagic));
+  ASSIGN_OR_RETURN(IdxFile labels, ReadIdx(folder, prefix + kLabelsSuffix, kLabelsMagic));
   if (images.extents[0] != labels.extents[0]) {
     return absl::InvalidArgumentError(absl::StrCat(labels.path, ": expected ", images.extents[0],
                                                    " labels, one for each image in ", images.path,
@@ -198,6 +203,17 @@ std::vector<std::string> NumberedClasses(const ImageSet& images) {
 
 }  // namespace
 
+std::vector<std::string> IdxFiles() {
+  std::vector<std::string> files;
+  for (const char* prefix : {kTrainPrefix, kTestPrefix}) {
+    for (const char* suffix : {kImagesSuffix, kLabelsSuffix}) {
+      files.push_back(absl::StrCat(prefix, suffix));
+      files.push_back(absl::StrCat(prefix, suffix, ".gz"));
+    }
+  }
+  return files;
+}
+
 std::vector<std::string> FashionMnistClassNames() {
   return {"T-shirt/top", "Trouser", "Pullover", "Dress", "Coat",
           "Sandal",      "Shirt",   "Sneaker",  "Bag",   "Ankle boot"};
@@ -205,8 +221,8 @@ std::vector<std::string> FashionMnistClassNames() {
 
 absl::StatusOr<Dataset> ReadIdxFolder(const std::string& path,
                                       std::vector<std::string> class_names) {
-  ASSIGN_OR_RETURN(IdxPair train, ReadPair(path, "train"));
-  ASSIGN_OR_RETURN(IdxPair test, ReadPair(path, "t10k"));
+  ASSIGN_OR_RETURN(IdxPair train, ReadPair(path, kTrainPrefix));
+  ASSIGN_OR_RETURN(IdxPair test, ReadPair(path, kTestPrefix));
   if (train.image_shape != test.image_shape) {
     return absl::InvalidArgumentError(
         absl::StrCat(path, ": expected test images of the training images' shape ",

@@ -14,6 +14,9 @@ namespace graft::data {
 // Where Debian's package dataset-fashion-mnist puts its files.
 inline constexpr char kFashionMnistDirectory[] = "/usr/share/datasets/fashion-mnist";
 
+// The files of a folder that are read, each as it is and with `.gz`.
+std::vector<std::string> IdxFiles();
+
 // "T-shirt/top", ..., "Ankle boot".
 std::vector<std::string> FashionMnistClassNames();
 

@@ -3,7 +3,10 @@
 #ifndef GRAFT_SERVICES_CLI_ARGUMENT_CHECKS_H_
 #define GRAFT_SERVICES_CLI_ARGUMENT_CHECKS_H_
 
+#include <optional>
 #include <string>
+
+#include "common/data/image_folder.h"
 
 namespace graft::cli {
 
@@ -13,6 +16,13 @@ std::string CheckServerAddress(const std::string& text);
 
 // name=value
 std::string CheckLabel(const std::string& text);
+
+// HEIGHTxWIDTH in pixels, such as 32x48, each 1 to data::Dataset::kMaxExtent.
+std::string CheckImageSize(const std::string& text);
+std::optional<data::ImageSize> ParseImageSize(const std::string& text);
+
+// A number between 0 and 1, both excluded.
+std::string CheckFraction(const std::string& text);
 
 }  // namespace graft::cli
 

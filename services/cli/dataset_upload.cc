@@ -10,7 +10,7 @@
 namespace graft::cli {
 namespace {
 
-std::vector<std::string> ClassNames(const std::string& name) {
+std::vector<std::string> IdxClassNames(const std::string& name) {
   return name == "fashion_mnist" ? data::FashionMnistClassNames() : std::vector<std::string>();
 }
 
@@ -28,8 +28,9 @@ absl::StatusOr<digest::BlobDigest> PutResumably(blob::BlobStore* store, std::str
 }  // namespace
 
 absl::StatusOr<v1::Dataset> UploadDataset(ClusterClient& client, const std::string& name,
-                                          const std::string& path) {
-  ASSIGN_OR_RETURN(const data::Dataset dataset, data::ReadIdxFolder(path, ClassNames(name)));
+                                          const std::string& path, data::ImportOptions options) {
+  options.idx_class_names = IdxClassNames(name);
+  ASSIGN_OR_RETURN(const data::Dataset dataset, data::ImportDataset(path, options));
   ASSIGN_OR_RETURN(const std::unique_ptr<blob::BlobStore> store, client.OpenWeightStore());
   ASSIGN_OR_RETURN(const digest::BlobDigest digest,
                    PutResumably(store.get(), data::EncodeDataset(dataset)));

@@ -5,14 +5,17 @@
 #include <string>
 
 #include "absl/status/statusor.h"
+#include "common/data/dataset_import.h"
 #include "services/cli/cluster_client.h"
 
 namespace graft::cli {
 
-// Reads the IDX files of `path`. INVALID_ARGUMENT names the file that is not as expected; nothing
-// is uploaded then. A blob that the store has already is not sent again.
+// Reads the data set in `path` as data::ImportDataset does. Its INVALID_ARGUMENT names the file
+// that is not as expected; nothing is uploaded then. A blob that the store has already is not sent
+// again. The classes of `fashion_mnist` get their published names.
 absl::StatusOr<v1::Dataset> UploadDataset(ClusterClient& client, const std::string& name,
-                                          const std::string& path);
+                                          const std::string& path,
+                                          data::ImportOptions options = {});
 
 }  // namespace graft::cli
 

@@ -95,12 +95,14 @@ TEST(TensorsTest, NamesTheTensorThatDoesNotFit) {
   };
   tensor::NamedTensors missing = good;
   missing.Erase(name);
-  EXPECT_EQ(message(missing), "tensor " + name + " of shape [5,1,3,3] is missing");
+  EXPECT_EQ(message(missing),
+            "tensor " + name + " (convolution_1.weight) of shape [5,1,3,3] is missing");
   tensor::NamedTensors reshaped = good;
   reshaped.Set(name, good.Get(name).Reshaped({5, 9}));
-  EXPECT_EQ(message(reshaped), "tensor " + name +
-                                   " must be float32 of shape [5,1,3,3], got float32 of shape "
-                                   "[5,9]");
+  EXPECT_EQ(message(reshaped),
+            "tensor " + name +
+                " (convolution_1.weight) must be float32 of shape [5,1,3,3], got float32 of shape "
+                "[5,9]");
   tensor::NamedTensors superfluous = good;
   superfluous.Set("99999.weight", good.Get(name));
   EXPECT_EQ(message(superfluous), "tensor 99999.weight belongs to no parameter");

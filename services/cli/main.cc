@@ -54,6 +54,7 @@ void AddVerbs(CLI::App& app, Session& session) {
   AddLifecycleCommands(app, session);
   AddCompareCommand(app, session);
   AddReplayCommand(app, session);
+  AddDoctorCommand(app, session);
   AddDatasetCommand(app, session);
   AddExportCommand(app, session);
   AddImportCommand(app, session);

@@ -22,6 +22,7 @@ void AddNetworksCommand(CLI::App& app, Session& session);
 void AddLineageCommand(CLI::App& app, Session& session);
 void AddWorkersCommand(CLI::App& app, Session& session);
 void AddLifecycleCommands(CLI::App& app, Session& session);
+void AddDoctorCommand(CLI::App& app, Session& session);
 void AddReplayCommand(CLI::App& app, Session& session);
 void AddImportCommand(CLI::App& app, Session& session);
 void AddCompareCommand(CLI::App& app, Session& session);

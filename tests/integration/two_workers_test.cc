@@ -139,6 +139,41 @@ TEST_F(TwoWorkersTest, CancelledSearchFreesItsWorkers) {
   EXPECT_EQ((*client)->GetSearch(search)->state(), v1::SEARCH_STATE_CANCELLED);
 }
 
+TEST_F(TwoWorkersTest, SearchIsPausedResumedExtendedComparedAndDeleted) {
+  const std::string file =
+      WriteSearchFile(cluster_->Path(""), {.name = "changed", .episodes = 2, .children = 2});
+  ASSERT_EQ(cluster_->Graft({"submit", file}).exit_code, 0);
+  const CommandResult paused = cluster_->Graft({"pause", "1"});
+  ASSERT_EQ(paused.exit_code, 0) << paused.errors;
+  EXPECT_THAT(paused.output, HasSubstr("paused"));
+  EXPECT_THAT(cluster_->Graft({"list"}).output, HasSubstr("paused"));
+  EXPECT_EQ(cluster_->Graft({"delete", "1"}).exit_code, 1) << "it has not ended";
+  ASSERT_EQ(cluster_->Graft({"resume", "1"}).exit_code, 0);
+  ASSERT_EQ(cluster_->Graft({"watch", "1"}).exit_code, 0);
+  const CommandResult extended = cluster_->Graft({"extend", "1", "--episodes", "3"});
+  ASSERT_EQ(extended.exit_code, 0) << extended.errors;
+  EXPECT_THAT(extended.output, HasSubstr("3 episodes"));
+  ASSERT_EQ(cluster_->Graft({"watch", "1"}).exit_code, 0);
+  EXPECT_THAT(cluster_->Graft({"show", "1"}).output, HasSubstr("succeeded"));
+  EXPECT_EQ(cluster_->Graft({"replay", "1"}).exit_code, 0);
+
+  const std::string other = WriteSearchFile(
+      cluster_->Path(""), {.name = "other", .episodes = 1, .children = 2, .seed = 2});
+  ASSERT_EQ(cluster_->Graft({"submit", other, "--wait"}).exit_code, 0);
+  const CommandResult compared = cluster_->Graft({"compare", "1", "2"});
+  ASSERT_EQ(compared.exit_code, 0) << compared.errors;
+  EXPECT_THAT(compared.output,
+              AllOf(HasSubstr("mean child of episode 3"), HasSubstr("modified: seed: 1 -> 2")));
+
+  const CommandResult healthy = cluster_->Graft({"doctor"});
+  EXPECT_EQ(healthy.exit_code, 0) << healthy.output << healthy.errors;
+  EXPECT_THAT(healthy.output, AllOf(HasSubstr("weight store"), HasSubstr("2 with 2 slots")));
+
+  ASSERT_EQ(cluster_->Graft({"delete", "1"}).exit_code, 0);
+  EXPECT_EQ(cluster_->Graft({"show", "1"}).exit_code, 1);
+  EXPECT_EQ(cluster_->Graft({"networks", "2"}).exit_code, 0);
+}
+
 TEST_F(TwoWorkersTest, BadSearchFilesAreRefusedBeforeAnyTrialWithLineAndField) {
   const struct {
     const char* name;

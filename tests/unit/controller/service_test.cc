@@ -17,6 +17,8 @@
 #include "common/data/dataset_format.h"
 #include "common/rpc/client.h"
 #include "common/rpc/status_conversion.h"
+#include "common/weights/weights.h"
+#include "common/wire/architecture_wire.h"
 #include "common/wire/outcome_wire.h"
 #include "common/wire/trial_wire.h"
 #include "proto/graft/v1/config.pb.h"
@@ -384,6 +386,40 @@ TEST_F(ServiceTest, CancelReachesTheWorkerThroughItsHeartbeat) {
   ASSERT_TRUE(Call(*trials_, &v1::TrialService::Stub::Heartbeat, beat, &answer).ok());
   EXPECT_EQ(answer.directives(0).directive(), v1::DIRECTIVE_STOP);
   EXPECT_TRUE(absl::IsFailedPrecondition(Complete(leases->leases(0))));
+}
+
+TEST_F(ServiceTest, ImportedNetworkMustFitItsArchitecture) {
+  v1::ImportNetworkRequest request;
+  const arch::Architecture architecture = FakeStart();
+  *request.mutable_architecture() = wire::ToProto(architecture);
+  tensor::NamedTensors tensors;
+  for (const arch::NodeIndex parameter : architecture.parameters()) {
+    tensors.Set(
+        architecture.TensorName(parameter),
+        tensor::Tensor::Zeros(tensor::DType::kFloat32, architecture.node(parameter).type.shape));
+  }
+  const std::string first = tensors.begin()->first;
+  const auto import = [&]() -> absl::StatusOr<v1::Network> {
+    grpc::ClientContext context;
+    v1::Network network;
+    const grpc::Status status = searches_->ImportNetwork(&context, request, &network);
+    if (!status.ok()) return rpc::FromGrpc(status);
+    return network;
+  };
+  request.set_weights(digest::WeightsDigest(digest::BlobDigest::Of("missing")).ToString());
+  EXPECT_TRUE(absl::IsFailedPrecondition(import().status())) << import().status();
+
+  request.set_weights(weights::SaveWeights(tensors, &store_)->ToString());
+  const auto imported = import();
+  ASSERT_TRUE(imported.ok()) << imported.status();
+  EXPECT_FALSE(imported->has_measurement());
+  EXPECT_EQ(import()->name(), imported->name()) << "the same again";
+
+  tensors.Erase(first);
+  request.set_weights(weights::SaveWeights(tensors, &store_)->ToString());
+  const auto refused = import();
+  ASSERT_TRUE(absl::IsInvalidArgument(refused.status())) << refused.status();
+  EXPECT_THAT(std::string(refused.status().message()), HasSubstr("tensor " + first));
 }
 
 TEST_F(ServiceTest, MalformedWorkerCallsAreInvalid) {

@@ -40,18 +40,19 @@ absl::StatusOr<Examples> Examples::Create(const data::Dataset& dataset,
 
 LoaderSource Examples::TrainingSource(const trial::Recipe& recipe) const {
   // Batch norm has no statistics of one example.
-  return LoaderSource(data::BatchLoader(&dataset_->train(), normalizer_, dataset_->image_size(),
-                                        train_,
-                                        {.batch_size = recipe.batch_size,
-                                         .shuffle = true,
-                                         .seed = recipe.seed,
-                                         .smallest_batch = 2}));
+  return LoaderSource(
+      data::BatchLoader(&dataset_->train(), normalizer_, dataset_->image_shape(), train_,
+                        {.batch_size = recipe.batch_size,
+                         .shuffle = true,
+                         .seed = recipe.seed,
+                         .smallest_batch = 2,
+                         .augmentation = {.flip = recipe.flip, .pad_crop = recipe.pad_crop}}));
 }
 
 LoaderSource Examples::EvaluationSource(std::int64_t batch_size) const {
   const bool test = evaluation_split_ == trial::Split::kTest;
   const data::ImageSet& images = test ? dataset_->test() : dataset_->train();
-  return LoaderSource(data::BatchLoader(&images, normalizer_, dataset_->image_size(),
+  return LoaderSource(data::BatchLoader(&images, normalizer_, dataset_->image_shape(),
                                         test ? data::AllIndices(images.count()) : validation_,
                                         {.batch_size = batch_size}));
 }

@@ -51,7 +51,8 @@ class Examples {
                                          const data::Normalizer& normalizer,
                                          const trial::ImageClassification& task);
 
-  // Training images, in an order of its own each epoch.
+  // Training images, in an order of its own each epoch, augmented as the recipe says. No other
+  // images are.
   LoaderSource TrainingSource(const trial::Recipe& recipe) const;
   // The images that judge: validation or test, in a fixed order.
   LoaderSource EvaluationSource(std::int64_t batch_size) const;

@@ -85,12 +85,14 @@ class Training {
                                          const Examples& examples,
                                          const tensor::NamedTensors& weights) {
     ASSIGN_OR_RETURN(const arch::Architecture graph, task::TrainingGraph(spec.architecture));
+    ASSIGN_OR_RETURN(const arch::Architecture smoothed,
+                     task::TrainingGraph(spec.architecture, spec.recipe.label_smoothing));
     const std::int64_t batch = spec.recipe.batch_size;
     ASSIGN_OR_RETURN(std::unique_ptr<engine::Plan> evaluation,
                      backend.Compile(graph, {.batch = batch, .gradients = false}));
     std::unique_ptr<engine::Plan> training;
     if (spec.recipe.epochs > 0) {
-      ASSIGN_OR_RETURN(training, backend.Compile(graph, {.batch = batch}));
+      ASSIGN_OR_RETURN(training, backend.Compile(smoothed, {.batch = batch}));
     }
     ASSIGN_OR_RETURN(engine::ParameterVector parameters,
                      engine::FromTensors(graph, evaluation->layout(), weights));

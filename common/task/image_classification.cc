@@ -80,7 +80,8 @@ absl::Status CheckImageClassifier(const Architecture& architecture,
   return absl::OkStatus();
 }
 
-absl::StatusOr<Architecture> TrainingGraph(const Architecture& architecture) {
+absl::StatusOr<Architecture> TrainingGraph(const Architecture& architecture,
+                                           double label_smoothing) {
   RETURN_IF_ERROR(CheckForm(architecture));
   std::vector<arch::LayerDef> layers = architecture.ToLayers();
   std::vector<arch::OutputDef> outputs = architecture.ToOutputs();
@@ -97,7 +98,10 @@ absl::StatusOr<Architecture> TrainingGraph(const Architecture& architecture) {
                      {"shape", std::vector<std::int64_t>{}},
                      {"dtype", std::string("int32")}},
                     {}});
-  layers.push_back({loss, "softmax_cross_entropy", {}, {outputs[0].layer, labels}});
+  layers.push_back({loss,
+                    "softmax_cross_entropy",
+                    {{"label_smoothing", label_smoothing}},
+                    {outputs[0].layer, labels}});
   outputs.insert(outputs.begin(), {loss_output, loss});
 
   // `architecture` was held to its limits when it was made.

@@ -29,11 +29,13 @@ absl::Status CheckImageClassifier(const arch::Architecture& architecture,
                                   const tensor::Shape& image_shape, std::int64_t class_count);
 
 // `architecture` with the labels (int32, one an example) as its second input and its softmax
-// cross-entropy as output 0, named `loss`, before its own output. The nodes of `architecture` keep
-// their canonical indices, and with them its parameters their tensors' names.
+// cross-entropy, with targets smoothed by `label_smoothing` in [0, 1], as output 0, named `loss`,
+// before its own output. The nodes of `architecture` keep their canonical indices, and with them
+// its parameters their tensors' names.
 // INVALID_ARGUMENT: a field error, unless there is one input, batched float32 [C, H, W], and one
 // output, batched float32 [K].
-absl::StatusOr<arch::Architecture> TrainingGraph(const arch::Architecture& architecture);
+absl::StatusOr<arch::Architecture> TrainingGraph(const arch::Architecture& architecture,
+                                                 double label_smoothing = 0);
 
 }  // namespace graft::task
 

@@ -12,8 +12,9 @@
 
 namespace graft::trial {
 
-// Values by metric name: `accuracy` (fraction in [0, 1]), `loss` (nats), `train_loss`,
-// `initial_accuracy` and `initial_loss` (before training).
+// Values by metric name: `accuracy` (fraction in [0, 1]), `loss` (nats), `train_loss` (of augmented
+// images and smoothed targets, as trained), `initial_accuracy` and `initial_loss` (before
+// training).
 using Metrics = std::map<std::string, double, std::less<>>;
 
 struct EpochMeasurement {

@@ -69,7 +69,10 @@ void Encode(const Recipe& recipe, CanonicalEncoder& encoder) {
       .F64(recipe.sgd.weight_decay)
       .U64(TagOf(recipe.schedule))
       .U64(recipe.seed)
-      .I64(recipe.threads);
+      .I64(recipe.threads)
+      .F64(recipe.label_smoothing)
+      .Bool(recipe.flip)
+      .I64(recipe.pad_crop);
 }
 
 }  // namespace

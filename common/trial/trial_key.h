@@ -19,7 +19,8 @@ namespace graft::trial {
 //   task:   u64 0, string dataset_digest, i64 train_images, i64 validation_images, u64 split_seed,
 //                  u64 split (0 validation, 1 test)                (ImageClassification)
 //   recipe: i64 epochs, i64 batch_size, u64 0 (SGD), f64 learning_rate, f64 momentum,
-//           f64 weight_decay, u64 schedule (0 cosine, 1 constant), u64 seed, i64 threads
+//           f64 weight_decay, u64 schedule (0 cosine, 1 constant), u64 seed, i64 threads,
+//           f64 label_smoothing, bool flip, i64 pad_crop
 // Names (of layers, of the data set) are outside, but for layer ids inside edits.
 //
 // Test vectors: tests/golden/trial_vectors.py. The spec must be valid (Validate); crashes

@@ -23,6 +23,7 @@ constexpr std::int64_t kMaxEpochs = 100'000;
 constexpr std::int64_t kMaxBatchSize = 65'536;
 constexpr std::int64_t kMaxThreads = 1'024;
 constexpr std::int64_t kMaxImages = std::int64_t{1} << 40;
+constexpr std::int64_t kMaxPadCrop = 16;
 constexpr double kMaxLearningRate = 1e6;
 constexpr std::size_t kMaxNameBytes = 128;
 
@@ -125,6 +126,10 @@ absl::Status Validate(const Recipe& recipe) {
   RETURN_IF_ERROR(CheckRange("epochs", recipe.epochs, 0, kMaxEpochs));
   RETURN_IF_ERROR(CheckRange("batch_size", recipe.batch_size, 1, kMaxBatchSize));
   RETURN_IF_ERROR(CheckRange("threads", recipe.threads, 1, kMaxThreads));
+  RETURN_IF_ERROR(CheckNumber("label_smoothing", recipe.label_smoothing,
+                              recipe.label_smoothing >= 0 && recipe.label_smoothing < 1,
+                              "at least 0 and less than 1"));
+  RETURN_IF_ERROR(CheckRange("pad_crop", recipe.pad_crop, 0, kMaxPadCrop));
   const SgdOptions& sgd = recipe.sgd;
   RETURN_IF_ERROR(CheckNumber("sgd.learning_rate", sgd.learning_rate,
                               sgd.learning_rate > 0 && sgd.learning_rate <= kMaxLearningRate,

@@ -85,8 +85,14 @@ struct Recipe {
   std::int64_t batch_size = 64;
   SgdOptions sgd;
   Schedule schedule = Schedule::kCosine;
-  std::uint64_t seed = 0;  // data order, dropout
+  std::uint64_t seed = 0;  // data order, augmentation, dropout
   std::int64_t threads = 1;
+  // Of the training's loss: the probability that the target spreads evenly over all classes, in
+  // [0, 1). What judges a network is measured without it.
+  double label_smoothing = 0;
+  // Augmentation of training images, see data/augmentation.h.
+  bool flip = false;
+  std::int64_t pad_crop = 0;  // pixels, at most 16
 };
 
 struct TrialSpec {

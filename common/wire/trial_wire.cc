@@ -195,11 +195,18 @@ v1::Recipe ToProto(const trial::Recipe& recipe) {
   proto.set_schedule(ScheduleToProto(recipe.schedule));
   proto.set_seed(recipe.seed);
   proto.set_threads(recipe.threads);
+  proto.set_label_smoothing(recipe.label_smoothing);
+  proto.set_flip(recipe.flip);
+  proto.set_pad_crop(recipe.pad_crop);
   return proto;
 }
 
 absl::StatusOr<trial::Recipe> FromProto(const v1::Recipe& proto) {
-  trial::Recipe recipe{.epochs = proto.epochs(), .seed = proto.seed()};
+  trial::Recipe recipe{.epochs = proto.epochs(),
+                       .seed = proto.seed(),
+                       .label_smoothing = proto.label_smoothing(),
+                       .flip = proto.flip(),
+                       .pad_crop = proto.pad_crop()};
   if (proto.batch_size() != 0) recipe.batch_size = proto.batch_size();
   if (proto.threads() != 0) recipe.threads = proto.threads();
   const v1::SgdOptimizer& sgd = proto.sgd();

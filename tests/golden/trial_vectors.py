@@ -28,6 +28,10 @@ def f64(value):
     return b"\x03" + struct.pack("<d", value)
 
 
+def bool_(value):
+    return b"\x04" + (b"\x01" if value else b"\x00")
+
+
 def bytes_(value):
     return b"\x05" + struct.pack("<Q", len(value)) + value
 
@@ -81,9 +85,12 @@ def main():
     task = u64(0) + string(dataset) + i64(1000) + i64(200) + u64(5) + u64(0)
     recipe = (i64(3) + i64(64) + u64(0) + f64(0.02) + f64(0.9) + f64(1e-4) + u64(0) +
               u64(2**64 - 1) + i64(1))
+    plain = f64(0) + bool_(False) + i64(0)
+    augmented = f64(0.1) + bool_(True) + i64(4)
     header = string("graft.trial.1") + bytes_(fingerprint)
-    init = header + u64(0) + u64(7) + task + recipe
-    derive = (header + u64(1) + inputs(parents) + sequence(edits) + u64(edit_seed) + task + recipe)
+    init = header + u64(0) + u64(7) + task + recipe + plain
+    derive = (header + u64(1) + inputs(parents) + sequence(edits) + u64(edit_seed) + task + recipe +
+              augmented)
 
     def key(encoding):
         return sha256(bytes_(encoding) + string(numerics)).hex()

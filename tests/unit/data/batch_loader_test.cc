@@ -3,8 +3,10 @@
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
+#include <algorithm>
 #include <cmath>
 #include <cstdint>
+#include <map>
 #include <vector>
 
 #include "common/data/split.h"
@@ -18,7 +20,7 @@ constexpr std::int64_t kImages = 20;
 class BatchLoaderTest : public ::testing::Test {
  protected:
   BatchLoader Loader(const BatchOptions& options) {
-    return BatchLoader(&dataset_.train(), &normalizer_, dataset_.image_size(), AllIndices(kImages),
+    return BatchLoader(&dataset_.train(), &normalizer_, dataset_.image_shape(), AllIndices(kImages),
                        options);
   }
 
@@ -72,6 +74,42 @@ TEST_F(BatchLoaderTest, ShuffledEpochIsAPermutationThatDependsOnSeedAndEpochAlon
   EXPECT_NE(first, second);
   EXPECT_NE(first, Epoch(other, 1));
   EXPECT_EQ(first, Epoch(loader, 1));
+}
+
+TEST_F(BatchLoaderTest, AugmentationDependsOnTheImageAndNotOnItsBatch) {
+  const AugmentationOptions augmentation{.flip = true, .pad_crop = 1};
+  const auto serve = [&](std::vector<std::int64_t> order, std::int64_t batch_size) {
+    BatchLoader loader(&dataset_.train(), &normalizer_, dataset_.image_shape(), order,
+                       {.batch_size = batch_size, .seed = 3, .augmentation = augmentation});
+    std::map<std::int64_t, std::vector<float>> images;
+    loader.StartEpoch(2);
+    std::size_t next = 0;
+    while (const std::optional<Batch> batch = loader.Next()) {
+      for (std::int64_t i = 0; i < batch->count; ++i) {
+        const auto values = batch->images.subspan(i * dataset_.image_size(), dataset_.image_size());
+        images[order[next++]] = {values.begin(), values.end()};
+      }
+    }
+    return images;
+  };
+  std::vector<std::int64_t> order = AllIndices(kImages);
+  const auto images = serve(order, 8);
+  std::ranges::reverse(order);
+  EXPECT_EQ(serve(order, 3), images);
+
+  const Augmenter augmenter(dataset_.image_shape(), augmentation, 3);
+  int changed = 0;
+  for (const auto& [index, served] : images) {
+    std::vector<float> plain(dataset_.image_size());
+    normalizer_.Apply(std::span(dataset_.train().pixels)
+                          .subspan(index * dataset_.image_size(), dataset_.image_size()),
+                      plain);
+    std::vector<float> expected(plain.size());
+    augmenter.Apply(augmenter.PlacementOf(2, index), plain, expected);
+    EXPECT_EQ(served, expected) << index;
+    if (served != plain) ++changed;
+  }
+  EXPECT_GT(changed, kImages / 2);
 }
 
 TEST_F(BatchLoaderTest, LastBatchBelowTheSmallestIsLeftOut) {

@@ -6,6 +6,7 @@
 
 #include <algorithm>
 #include <atomic>
+#include <functional>
 #include <memory>
 #include <string>
 #include <vector>
@@ -148,6 +149,45 @@ TEST_P(RunnerTest, SeedOfTheRecipeDecidesTheOrderOfTheImages) {
   trial::TrialSpec other = TinyInitSpec();
   ++other.recipe.seed;
   EXPECT_NE(RunTrial(TinyInitSpec()).value().weights, RunTrial(other).value().weights);
+}
+
+TEST_P(RunnerTest, AugmentedTrainingGivesEqualBitsAgain) {
+  trial::TrialSpec spec = TinyInitSpec(3);
+  spec.recipe.flip = true;
+  spec.recipe.pad_crop = 2;
+  spec.recipe.label_smoothing = 0.1;
+  const RunOutputs first = RunTrial(spec).value();
+  const RunOutputs second = RunTrial(spec).value();
+  EXPECT_EQ(first.weights, second.weights);
+  EXPECT_EQ(first.measurement.metrics, second.measurement.metrics);
+  EXPECT_LT(first.measurement.metrics.at("loss"), first.measurement.metrics.at("initial_loss"));
+}
+
+TEST_P(RunnerTest, EachWayOfAugmentationChangesTheTrainingAlone) {
+  const RunOutputs plain = RunTrial(TinyInitSpec()).value();
+  for (const auto& change : std::vector<std::function<void(trial::Recipe&)>>{
+           [](trial::Recipe& recipe) { recipe.flip = true; },
+           [](trial::Recipe& recipe) { recipe.pad_crop = 1; },
+           [](trial::Recipe& recipe) { recipe.label_smoothing = 0.1; }}) {
+    trial::TrialSpec spec = TinyInitSpec();
+    change(spec.recipe);
+    const RunOutputs changed = RunTrial(spec).value();
+    EXPECT_NE(changed.weights, plain.weights);
+    EXPECT_EQ(changed.measurement.metrics.at("initial_loss"),
+              plain.measurement.metrics.at("initial_loss"));
+  }
+}
+
+// Without steps that matter, what is measured after training is what was measured before.
+TEST_P(RunnerTest, LabelSmoothingIsInTheTrainingsLossAndNotInTheJudgement) {
+  trial::TrialSpec spec = TinyInitSpec(1);
+  spec.recipe.sgd = {.learning_rate = 1e-30, .momentum = 0, .weight_decay = 0};
+  const trial::Metrics plain = RunTrial(spec).value().measurement.metrics;
+  spec.recipe.label_smoothing = 0.5;
+  const trial::Metrics smoothed = RunTrial(spec).value().measurement.metrics;
+  EXPECT_EQ(smoothed.at("loss"), plain.at("loss"));
+  EXPECT_EQ(smoothed.at("accuracy"), plain.at("accuracy"));
+  EXPECT_NE(smoothed.at("train_loss"), plain.at("train_loss"));
 }
 
 TEST_P(RunnerTest, WithoutEpochsNothingIsTrained) {

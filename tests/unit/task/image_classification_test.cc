@@ -3,6 +3,8 @@
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
+#include <algorithm>
+
 #include "common/arch/expand.h"
 #include "common/base/field_error.h"
 #include "tests/property/random_architecture.h"
@@ -98,6 +100,20 @@ TEST(TrainingGraphTest, HasTheLossFirstAndThenTheLogits) {
   ASSERT_EQ(graph->inputs().size(), 2u);
   EXPECT_EQ(graph->node(graph->inputs()[1]).type,
             (arch::ValueType{tensor::DType::kInt32, true, {}}));
+}
+
+TEST(TrainingGraphTest, SmoothsTheTargetsOfItsLossAlone) {
+  const auto plain = TrainingGraph(Classifier());
+  const auto smoothed = TrainingGraph(Classifier(), 0.1);
+  ASSERT_TRUE(smoothed.ok()) << smoothed.status();
+  const auto smoothing = [](const Architecture& graph) {
+    return arch::GetDouble(graph.node(graph.outputs()[kLossOutput].node).attributes,
+                           "label_smoothing");
+  };
+  EXPECT_EQ(smoothing(*plain), 0);
+  EXPECT_EQ(smoothing(*smoothed), 0.1);
+  EXPECT_TRUE(std::ranges::equal(smoothed->parameters(), plain->parameters()));
+  EXPECT_EQ(smoothed->nodes().size(), plain->nodes().size());
 }
 
 TEST(TrainingGraphTest, AvoidsNamesThatTheArchitectureUses) {

@@ -65,6 +65,9 @@ inline TrialSpec DeriveSpec() {
   derive.edit_seed = DefaultEditSeed(derive.inputs, derive.edits);
   TrialSpec spec = InitSpec();
   spec.origin = derive;
+  spec.recipe.label_smoothing = 0.1;
+  spec.recipe.flip = true;
+  spec.recipe.pad_crop = 4;
   return spec;
 }
 

@@ -17,9 +17,9 @@ constexpr char kFingerprint[] = "d6ee6e467acf7e35821a7b7772baa82f74326f124a58687
 constexpr char kNetwork[] = "e7213d6662ea13adfe22b14d6fc726d8fb5e1f16da8723d9f1c3e1048dba6b1b";
 constexpr std::uint64_t kEditSeed = 17988674018181163848U;
 constexpr char kInitEncodingSha256[] =
-    "9e56640d4e546e615790f51de05c5a8a50ae1b46499cb1297c12d730a73f050b";
-constexpr char kInitKey[] = "5bdc8e8198dbc1d0aa9082079baf1caea88e6fc5f0c952ef08a76fc590a2abcd";
-constexpr char kDeriveKey[] = "11b589e8a9e8b84e9fbab1d7bb8ba4a92c254da6cadd45710028b77baed8085e";
+    "5a2af3712d11737f4e591c459ada52289637a2c3b0fb03eee841715738d53d5a";
+constexpr char kInitKey[] = "6a27bce428461cdd421acb6613927aad3715f2c6fd0d971716730a455787ac9e";
+constexpr char kDeriveKey[] = "dc9d7939c7808574c698fe897beaa8d6c73da37c494947ac80dad429c123511f";
 
 constexpr char kNumerics[] = "1/reference/threads-1";
 
@@ -104,7 +104,10 @@ INSTANTIATE_TEST_SUITE_P(
         Change{"weight_decay", [](TrialSpec& s) { s.recipe.sgd.weight_decay = 0; }},
         Change{"schedule", [](TrialSpec& s) { s.recipe.schedule = Schedule::kConstant; }},
         Change{"seed", [](TrialSpec& s) { ++s.recipe.seed; }},
-        Change{"threads", [](TrialSpec& s) { ++s.recipe.threads; }}),
+        Change{"threads", [](TrialSpec& s) { ++s.recipe.threads; }},
+        Change{"label_smoothing", [](TrialSpec& s) { s.recipe.label_smoothing = 0.2; }},
+        Change{"flip", [](TrialSpec& s) { s.recipe.flip = false; }},
+        Change{"pad_crop", [](TrialSpec& s) { ++s.recipe.pad_crop; }}),
     [](const auto& info) { return info.param.name; });
 
 }  // namespace

@@ -41,6 +41,9 @@ TEST(TrialWireTest, DefaultsAreThoseThatTheProtoNames) {
   EXPECT_EQ(recipe.sgd.weight_decay, 1e-4);
   EXPECT_EQ(recipe.schedule, trial::Schedule::kCosine);
   EXPECT_EQ(recipe.seed, 0U);
+  EXPECT_EQ(recipe.label_smoothing, 0);
+  EXPECT_FALSE(recipe.flip);
+  EXPECT_EQ(recipe.pad_crop, 0);
 }
 
 TEST(TrialWireTest, ZeroMomentumAndDecayAreNotTakenForDefaults) {
@@ -118,7 +121,11 @@ INSTANTIATE_TEST_SUITE_P(
               },
               "recipe.schedule"},
         Fault{"Batch", [](v1::TrialSpec& p) { p.mutable_recipe()->set_batch_size(-1); },
-              "recipe.batch_size"}),
+              "recipe.batch_size"},
+        Fault{"Smoothing", [](v1::TrialSpec& p) { p.mutable_recipe()->set_label_smoothing(1); },
+              "recipe.label_smoothing"},
+        Fault{"PadCrop", [](v1::TrialSpec& p) { p.mutable_recipe()->set_pad_crop(17); },
+              "recipe.pad_crop"}),
     [](const auto& info) { return info.param.name; });
 
 trial::TrialResult Result() {

@@ -283,6 +283,9 @@ TEST(ShippedFilesTest, ExamplesAndDeploymentConfigurationsAreValidYaml) {
   v1::SearchSpec spec;
   EXPECT_EQ(Load("deploy/examples/fashion_mnist.yaml", &spec), absl::OkStatus());
   EXPECT_EQ(Load("deploy/examples/smoke.yaml", &spec), absl::OkStatus());
+  EXPECT_EQ(Load("deploy/examples/cifar10.yaml", &spec), absl::OkStatus());
+  EXPECT_TRUE(spec.recipe().flip());
+  EXPECT_EQ(spec.recipe().pad_crop(), 4);
   v1::ControllerConfig controller;
   EXPECT_EQ(Load("deploy/docker/config/controller.yaml", &controller), absl::OkStatus());
   v1::WeightStoreConfig weight_store;

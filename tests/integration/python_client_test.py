@@ -225,6 +225,23 @@ class PythonClientTest(unittest.TestCase):
         self.assertEqual(self.client.cancel(name)["state"], "SEARCH_STATE_CANCELLED")
         self.assertEqual(self.client.wait(name)["state"], "SEARCH_STATE_CANCELLED")
 
+    def test_search_is_paused_resumed_extended_and_deleted(self):
+        spec = dict(self.ended["spec"], labels={}, budget={"episodes": 1}, seed=11)
+        name = self.client.submit(spec)["name"]
+        self.assertEqual(self.client.pause(name)["state"], "SEARCH_STATE_PAUSED")
+        with self.assertRaisesRegex(graft.GraftError, "FAILED_PRECONDITION"):
+            self.client.delete(name)
+        self.client.resume(name)
+        self.assertEqual(self.client.wait(name)["state"], "SEARCH_STATE_SUCCEEDED")
+        self.client.extend(name, episodes=2)
+        self.assertEqual(self.client.wait(name)["state"], "SEARCH_STATE_SUCCEEDED")
+        episodes = self.client.episodes(name)
+        self.assertEqual(len(episodes), 2)
+        self.assertEqual(len(episodes[1]["policy_digest"]), 64)
+        self.client.delete(name)
+        with self.assertRaisesRegex(graft.GraftError, "NOT_FOUND"):
+            self.client.search(name)
+
     def test_watch_goes_on_when_the_controller_is_killed_and_started_again(self):
         spec = dict(self.ended["spec"], labels={}, budget={"episodes": 50}, seed=10)
         name = self.client.submit(spec)["name"]

@@ -138,9 +138,35 @@ class Client:
 
     def cancel(self, search: str) -> Json:
         """Ends a search; its trials stop within a heartbeat. An ended search stays as it is."""
-        name = _named("searches", search)
-        request = _protos.new("CancelSearchRequest", name=name, request_id=_request_id())
-        return self._call("CancelSearch", request)
+        return self._change("CancelSearch", search)
+
+    def pause(self, search: str) -> Json:
+        """Stops a search for a while; trials that run end first."""
+        return self._change("PauseSearch", search)
+
+    def resume(self, search: str) -> Json:
+        """Lets a paused search go on; another one stays as it is."""
+        return self._change("ResumeSearch", search)
+
+    def extend(self, search: str, episodes: int) -> Json:
+        """Sets how many episodes a search has in all; one that had succeeded goes on.
+
+        Raises GraftError: INVALID_ARGUMENT if it has begun more, FAILED_PRECONDITION if it failed
+        or was cancelled.
+        """
+        return self._change("ExtendSearch", search, episodes=episodes)
+
+    def delete(self, search: str) -> None:
+        """Forgets a search that has ended; its networks stay.
+
+        Raises GraftError: FAILED_PRECONDITION if it has not ended.
+        """
+        self._change("DeleteSearch", search)
+
+    def episodes(self, search: str) -> list[Json]:
+        """What the policy did: children with their actions, and the digest of its state."""
+        request = _protos.new("ListEpisodesRequest", parent=_named("searches", search))
+        return self._list("ListEpisodes", request, "episodes", None)
 
     def search(self, search: str) -> Json:
         """A search. Raises GraftError NOT_FOUND."""
@@ -217,6 +243,11 @@ class Client:
 
     def _connect(self, address: str, service: str, hint: str) -> Server:
         return Server(address, service, self._token, self._root_certificates, hint)
+
+    def _change(self, method: str, search: str, **fields: object) -> Json:
+        name = _named("searches", search)
+        request = _protos.new(f"{method}Request", name=name, request_id=_request_id(), **fields)
+        return self._call(method, request)
 
     def _call(self, method: str, request: Message) -> Json:
         return _convert.to_dict(self._controller.call(method, request))

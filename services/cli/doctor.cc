@@ -93,9 +93,9 @@ void CheckProcessor(v1::DoctorReport& report) {
   for (const char* flag : {"sse4_1", "avx2", "fma", "avx512f", "avx512_bf16", "amx_bf16"}) {
     if (known.contains(flag)) found.push_back(flag);
   }
-  const std::string text = absl::StrCat(std::thread::hardware_concurrency(), " cores, ",
-                                        found.empty() ? "no vector extensions that we know"
-                                                      : absl::StrJoin(found, " "));
+  const std::string text =
+      absl::StrCat(std::thread::hardware_concurrency(), " cores, ",
+                   found.empty() ? "no vector extensions that we know" : absl::StrJoin(found, " "));
   if (known.contains("avx2")) {
     Add(report, "processor", Check::VERDICT_OK, text);
   } else {
@@ -136,7 +136,8 @@ void CheckDisk(const std::string& directory, v1::DoctorReport& report) {
     Add(report, "disk", Check::VERDICT_FAILURE, absl::StrCat(existing.string(), " is read-only"),
         "name another folder with --dir");
   } else if (static_cast<std::int64_t>(space.available) < kLittleDisk) {
-    Add(report, "disk", Check::VERDICT_WARNING, found, "weights of all networks are kept: make room");
+    Add(report, "disk", Check::VERDICT_WARNING, found,
+        "weights of all networks are kept: make room");
   } else {
     Add(report, "disk", Check::VERDICT_OK, found);
   }

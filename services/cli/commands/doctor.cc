@@ -1,3 +1,5 @@
+#include "services/cli/doctor.h"
+
 #include <CLI/CLI.hpp>
 #include <algorithm>
 #include <iostream>
@@ -7,7 +9,6 @@
 #include "absl/strings/str_cat.h"
 #include "common/base/status_macros.h"
 #include "services/cli/commands/commands.h"
-#include "services/cli/doctor.h"
 #include "services/cli/output.h"
 #include "services/cli/session.h"
 
@@ -31,10 +32,9 @@ absl::Status Doctor(const Session& session, const std::string& directory) {
   CheckMachine(directory, answers, machine);
   machine.MergeFrom(cluster);
   std::cout << (session.json() ? ToJson(machine) : ToText(machine)) << std::flush;
-  const auto failures =
-      std::count_if(machine.checks().begin(), machine.checks().end(), [](const auto& check) {
-        return check.verdict() == v1::DoctorReport::VERDICT_FAILURE;
-      });
+  const auto failures = std::count_if(
+      machine.checks().begin(), machine.checks().end(),
+      [](const auto& check) { return check.verdict() == v1::DoctorReport::VERDICT_FAILURE; });
   if (failures == 0) return absl::OkStatus();
   return absl::FailedPreconditionError(absl::StrCat(failures, " checks failed"));
 }

@@ -30,6 +30,8 @@ enum class FailureReason {
   kPreempted,     // the worker handed the trial back
   kInputMissing,  // a parent's weights or the data set could not be had from the store
   kInternal,      // anything else
+  // A disk was full, the worker's or the store's, or the store's quota.
+  kResourceExhausted,
 };
 
 struct Failure {

@@ -112,6 +112,8 @@ v1::FailureReason ReasonToProto(FailureReason reason) {
       return v1::FAILURE_REASON_INPUT_MISSING;
     case FailureReason::kInternal:
       return v1::FAILURE_REASON_INTERNAL;
+    case FailureReason::kResourceExhausted:
+      return v1::FAILURE_REASON_RESOURCE_EXHAUSTED;
   }
   GRAFT_CHECK(false) << "failure reason " << static_cast<int>(reason);
   return v1::FAILURE_REASON_UNSPECIFIED;
@@ -135,6 +137,8 @@ FailureReason ReasonFromProto(v1::FailureReason proto) {
       return FailureReason::kPreempted;
     case v1::FAILURE_REASON_INPUT_MISSING:
       return FailureReason::kInputMissing;
+    case v1::FAILURE_REASON_RESOURCE_EXHAUSTED:
+      return FailureReason::kResourceExhausted;
     default:
       return FailureReason::kInternal;
   }

@@ -21,6 +21,8 @@ v1::FailureReason ReasonOf(const absl::Status& status) {
     case absl::StatusCode::kUnavailable:
     case absl::StatusCode::kDeadlineExceeded:
       return v1::FAILURE_REASON_PREEMPTED;
+    case absl::StatusCode::kResourceExhausted:
+      return v1::FAILURE_REASON_RESOURCE_EXHAUSTED;
     default:
       return v1::FAILURE_REASON_INTERNAL;
   }

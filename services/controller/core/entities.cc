@@ -60,6 +60,8 @@ std::string_view ToString(trial::FailureReason reason) {
       return "input missing";
     case trial::FailureReason::kInternal:
       return "internal";
+    case trial::FailureReason::kResourceExhausted:
+      return "resource exhausted";
   }
   return "unknown";
 }

@@ -48,6 +48,7 @@ bool IsDeterministic(trial::FailureReason reason) {
     case trial::FailureReason::kPreempted:
     case trial::FailureReason::kInputMissing:
     case trial::FailureReason::kInternal:
+    case trial::FailureReason::kResourceExhausted:
       return false;
   }
   return false;

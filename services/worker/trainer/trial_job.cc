@@ -23,6 +23,7 @@ namespace {
 using trial::FailureReason;
 
 constexpr char kInputMissing[] = "INPUT_MISSING";
+constexpr char kDiskFull[] = "DISK_FULL";
 
 // Marks an error of reading what the worker should have put at a path.
 template <typename T>
@@ -33,6 +34,7 @@ absl::StatusOr<T> InputOf(absl::StatusOr<T> input) {
 
 FailureReason ReasonOf(const absl::Status& status) {
   if (base::ErrorReason(status) == kInputMissing) return FailureReason::kInputMissing;
+  if (base::ErrorReason(status) == kDiskFull) return FailureReason::kResourceExhausted;
   switch (runner::FailureKindOf(status)) {
     case runner::FailureKind::kInvalid:
       return FailureReason::kInvalid;
@@ -65,7 +67,7 @@ absl::StatusOr<tensor::NamedTensors> LoadParent(const trial::Derive& derive,
 // A full disk is not a lack of memory.
 absl::Status StorageError(const absl::Status& status) {
   if (!absl::IsResourceExhausted(status)) return status;
-  return absl::InternalError(absl::StrCat("no space for the results: ", status.message()));
+  return base::WithReason(base::Annotate(status, "no space for the results"), kDiskFull);
 }
 
 absl::StatusOr<trial::TrialResult> SaveOutputs(runner::RunOutputs outputs,

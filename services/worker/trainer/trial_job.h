@@ -23,7 +23,8 @@ struct TrainerContext {
 // Runs a trial on the calling thread: reads data set and parent's weights from the paths of the
 // request, trains, writes the weights and calibration statistics into a disk blob store at
 // outputs_path. Every end is an answer: errors become failures with a reason, PREEMPTED once `stop`
-// is set, OUT_OF_MEMORY where memory runs out anywhere, INPUT_MISSING for what is not at a path.
+// is set, OUT_OF_MEMORY where memory runs out anywhere, RESOURCE_EXHAUSTED where the disk is full,
+// INPUT_MISSING for what is not at a path.
 // `on_progress` is called after each epoch, from this thread.
 v1::TrialEnded RunTrialJob(const TrainerContext& context, const v1::StartTrial& start,
                            const std::atomic<bool>& stop,

@@ -181,7 +181,8 @@ TEST(OutcomeWireTest, EveryFailureReasonArrives) {
   for (const FailureReason reason :
        {FailureReason::kInvalid, FailureReason::kNotPreserved, FailureReason::kDiverged,
         FailureReason::kOutOfMemory, FailureReason::kCrashed, FailureReason::kLost,
-        FailureReason::kPreempted, FailureReason::kInputMissing, FailureReason::kInternal}) {
+        FailureReason::kPreempted, FailureReason::kInputMissing, FailureReason::kInternal,
+        FailureReason::kResourceExhausted}) {
     const trial::Failure failure{.reason = reason, .message = "why"};
     EXPECT_EQ(FromProto(ToProto(failure)), failure);
   }

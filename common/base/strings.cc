@@ -105,6 +105,18 @@ bool IsValidUtf8(std::string_view text) {
   return true;
 }
 
+std::string Readable(std::string_view text, std::size_t max_bytes) {
+  std::string out;
+  while (!text.empty()) {
+    const size_t length = Utf8SequenceLength(text);
+    const std::string_view next = length == 0 ? "?" : text.substr(0, length);
+    if (out.size() + next.size() > max_bytes) break;
+    out.append(next);
+    text.remove_prefix(length == 0 ? 1 : length);
+  }
+  return out;
+}
+
 std::string HexEncode(std::span<const uint8_t> bytes) {
   std::string hex;
   hex.reserve(2 * bytes.size());

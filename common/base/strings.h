@@ -2,6 +2,7 @@
 #ifndef GRAFT_COMMON_BASE_STRINGS_H_
 #define GRAFT_COMMON_BASE_STRINGS_H_
 
+#include <cstddef>
 #include <cstdint>
 #include <span>
 #include <string>
@@ -21,6 +22,10 @@ std::string JsonQuote(std::string_view text);
 
 // Whether `text` is well-formed UTF-8 (no overlong forms, no surrogates, at most U+10FFFF).
 bool IsValidUtf8(std::string_view text);
+
+// At most `max_bytes` of `text`, cut between characters, with "?" for each byte that is not UTF-8:
+// a broken string would break a whole message.
+std::string Readable(std::string_view text, std::size_t max_bytes);
 
 // Lower-case hexadecimal, two digits a byte.
 std::string HexEncode(std::span<const uint8_t> bytes);

@@ -44,8 +44,13 @@ Start Initialize(const TrialSpec& spec, const trial::Init& init) {
   return {.weights = engine::ToTensors(spec.architecture, layout, parameters)};
 }
 
+void Log(const RunHooks& hooks, std::string_view line) {
+  if (hooks.log) hooks.log(line);
+}
+
 absl::StatusOr<Start> DeriveAndVerify(engine::Backend& backend, const RunInputs& inputs,
-                                      const trial::Derive& derive, const Examples& examples) {
+                                      const trial::Derive& derive, const Examples& examples,
+                                      const RunHooks& hooks) {
   if (inputs.parent_weights == nullptr) {
     return absl::InvalidArgumentError("a derived network without its parent's weights");
   }
@@ -60,6 +65,9 @@ absl::StatusOr<Start> DeriveAndVerify(engine::Backend& backend, const RunInputs&
           {.architecture = &trial::Parent(derive).architecture, .weights = inputs.parent_weights},
           {.architecture = &inherited.child, .weights = &inherited.weights}, examples.Probe()));
   const double bound = transform::PreservationBound(inherited.preservation);
+  Log(hooks, absl::StrCat("inherited the parent's weights through ", derive.edits.size(),
+                          " edits: logits differ by ", error, " of the parent's largest, at most ",
+                          bound, " is admitted"));
   if (error > bound) return NotPreservedError(error, bound);
   return Start{.weights = std::move(inherited.weights),
                .calibration_statistics = std::move(inherited.calibration_statistics),
@@ -170,6 +178,9 @@ absl::StatusOr<RunOutputs> TrainAndMeasure(engine::Backend& backend, const Trial
   trial::Measurement& measurement = outputs.measurement;
   measurement.preservation_error = start.preservation_error;
   ASSIGN_OR_RETURN(const engine::Evaluation initial, training.Evaluate());
+  Log(hooks, absl::StrCat("before training: accuracy ", initial.accuracy, ", loss ", initial.loss,
+                          "; ", spec.architecture.cost().parameters, " parameters, ",
+                          spec.architecture.cost().macs, " multiply-accumulates an image"));
   if (spec.recipe.epochs == 0) {
     measurement.metrics = {{"accuracy", initial.accuracy}, {"loss", initial.loss}};
   } else {
@@ -198,7 +209,7 @@ absl::StatusOr<RunOutputs> RunUnguarded(engine::Backend& backend, const RunInput
                                     std::get<trial::ImageClassification>(spec.task)));
   Start start;
   if (const auto* derive = std::get_if<trial::Derive>(&spec.origin)) {
-    ASSIGN_OR_RETURN(start, DeriveAndVerify(backend, inputs, *derive, examples));
+    ASSIGN_OR_RETURN(start, DeriveAndVerify(backend, inputs, *derive, examples, hooks));
   } else {
     start = Initialize(spec, std::get<trial::Init>(spec.origin));
   }

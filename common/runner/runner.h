@@ -6,6 +6,7 @@
 #include <functional>
 #include <optional>
 #include <string>
+#include <string_view>
 
 #include "absl/status/statusor.h"
 #include "common/data/dataset.h"
@@ -44,6 +45,8 @@ struct RunOutputs {
 struct RunHooks {
   // Called after each epoch from the running thread. May be empty.
   std::function<void(const trial::EpochMeasurement&)> on_epoch;
+  // Called from the running thread with a line for people about what is done. May be empty.
+  std::function<void(std::string_view)> log;
   // Looked at before every step; true ends the run with CANCELLED. May be null; borrowed.
   const std::atomic<bool>* stop = nullptr;
 };

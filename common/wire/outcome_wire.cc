@@ -144,19 +144,6 @@ FailureReason ReasonFromProto(v1::FailureReason proto) {
   }
 }
 
-// At most kMaxMessageBytes of valid UTF-8: a broken string would break the whole message.
-std::string ForPeople(std::string_view message) {
-  std::string text(message.substr(0, kMaxMessageBytes));
-  for (int dropped = 0; dropped < 3 && message.size() > text.size(); ++dropped) {
-    if (base::IsValidUtf8(text)) return text;
-    text.pop_back();  // the cut may have gone through a character
-  }
-  if (base::IsValidUtf8(text)) return text;
-  std::replace_if(
-      text.begin(), text.end(), [](char c) { return static_cast<unsigned char>(c) >= 0x80; }, '?');
-  return text;
-}
-
 }  // namespace
 
 v1::EpochMeasurement ToProto(const trial::EpochMeasurement& epoch) {
@@ -242,12 +229,13 @@ absl::StatusOr<trial::TrialResult> FromProto(const v1::TrialResult& proto) {
 v1::Failure ToProto(const trial::Failure& failure) {
   v1::Failure proto;
   proto.set_reason(ReasonToProto(failure.reason));
-  proto.set_message(ForPeople(failure.message));
+  proto.set_message(base::Readable(failure.message, kMaxMessageBytes));
   return proto;
 }
 
 trial::Failure FromProto(const v1::Failure& proto) {
-  return {.reason = ReasonFromProto(proto.reason()), .message = ForPeople(proto.message())};
+  return {.reason = ReasonFromProto(proto.reason()),
+          .message = base::Readable(proto.message(), kMaxMessageBytes)};
 }
 
 }  // namespace graft::wire

@@ -93,6 +93,11 @@ class GrpcClusterClient final : public ClusterClient {
     return Get<v1::GetTrialRequest, v1::Trial>(&v1::SearchService::Stub::GetTrial, name);
   }
 
+  absl::StatusOr<v1::ListTrialLogResponse> ListTrialLog(
+      const v1::ListTrialLogRequest& request) override {
+    return Call<v1::ListTrialLogResponse>(&v1::SearchService::Stub::ListTrialLog, request);
+  }
+
   absl::StatusOr<v1::Network> GetNetwork(const std::string& name) override {
     return Get<v1::GetNetworkRequest, v1::Network>(&v1::SearchService::Stub::GetNetwork, name);
   }

@@ -39,6 +39,9 @@ class ClusterClient {
                                                   std::int64_t episodes) = 0;
   virtual absl::Status DeleteSearch(const std::string& name) = 0;
   virtual absl::StatusOr<v1::Trial> GetTrial(const std::string& name) = 0;
+  // One page.
+  virtual absl::StatusOr<v1::ListTrialLogResponse> ListTrialLog(
+      const v1::ListTrialLogRequest& request) = 0;
   virtual absl::StatusOr<v1::Network> GetNetwork(const std::string& name) = 0;
   virtual absl::StatusOr<v1::Network> ImportNetwork(const v1::ImportNetworkRequest& request) = 0;
   virtual absl::StatusOr<v1::Dataset> CreateDataset(const v1::Dataset& dataset) = 0;

@@ -49,6 +49,7 @@ void AddVerbs(CLI::App& app, Session& session) {
   AddShowCommand(app, session);
   AddTrialsCommand(app, session);
   AddNetworksCommand(app, session);
+  AddLogsCommand(app, session);
   AddLineageCommand(app, session);
   AddWorkersCommand(app, session);
   AddLifecycleCommands(app, session);

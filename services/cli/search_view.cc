@@ -104,6 +104,11 @@ bool HasEnded(v1::SearchState state) {
          state == v1::SEARCH_STATE_CANCELLED;
 }
 
+bool HasEnded(v1::TrialState state) {
+  return state == v1::TRIAL_STATE_COMPLETED || state == v1::TRIAL_STATE_FAILED ||
+         state == v1::TRIAL_STATE_CANCELLED;
+}
+
 std::string EditsLabel(const RepeatedPtrField<v1::Edit>& edits) {
   std::vector<std::string> labels;
   for (const v1::Edit& edit : edits) labels.push_back(EditLabel(edit));

@@ -30,6 +30,7 @@ std::string StateLabel(v1::SearchState state);
 std::string StateLabel(const v1::Trial& trial);
 
 bool HasEnded(v1::SearchState state);
+bool HasEnded(v1::TrialState state);
 
 // "widen_layer(layer=conv1, width=8)", joined by ", ".
 std::string EditsLabel(const google::protobuf::RepeatedPtrField<v1::Edit>& edits);

@@ -4,7 +4,9 @@
 
 #include "absl/strings/str_cat.h"
 #include "common/base/field_error.h"
+#include "common/base/logging.h"
 #include "common/base/status_macros.h"
+#include "common/base/strings.h"
 #include "common/wire/time_wire.h"
 #include "proto/graft/v1/config.pb.h"
 #include "services/controller/controller_metrics.h"
@@ -43,6 +45,7 @@ absl::StatusOr<ControllerOptions> OptionsFromConfig(const v1::ControllerConfig& 
   }
   RETURN_IF_ERROR(CheckNotNegative("max_failures", config.max_failures()));
   RETURN_IF_ERROR(CheckNotNegative("max_interruptions", config.max_interruptions()));
+  RETURN_IF_ERROR(CheckNotNegative("max_log_lines", config.max_log_lines()));
   if (config.max_failures() != 0) options.max_failures = config.max_failures();
   if (config.max_interruptions() != 0) options.max_interruptions = config.max_interruptions();
   return options;
@@ -51,16 +54,17 @@ absl::StatusOr<ControllerOptions> OptionsFromConfig(const v1::ControllerConfig& 
 absl::StatusOr<std::unique_ptr<ControllerServer>> ControllerServer::Start(
     const v1::ControllerConfig& config, const Parts& parts) {
   ASSIGN_OR_RETURN(const ControllerOptions options, OptionsFromConfig(config));
-  std::unique_ptr<ControllerServer> server(new ControllerServer());
+  std::unique_ptr<ControllerServer> server(new ControllerServer(parts));
   ASSIGN_OR_RETURN(server->controller_,
                    Controller::Open(options, parts.explorers, parts.log, parts.clock));
   const std::string& store_address = config.public_weight_store().empty()
                                          ? config.weight_store().address()
                                          : config.public_weight_store();
   server->search_service_ = std::make_unique<SearchService>(
-      server->controller_.get(), parts.store,
+      server->controller_.get(), parts.trial_log, parts.store,
       SearchService::Options{.weight_store_address = store_address});
-  server->trial_service_ = std::make_unique<TrialService>(server->controller_.get(), parts.clock);
+  server->trial_service_ =
+      std::make_unique<TrialService>(server->controller_.get(), parts.trial_log, parts.clock);
   server->controller_->SetListener(server.get());
   PublishMetrics(server->controller_.get(), &server->metrics_);
 
@@ -94,6 +98,18 @@ void ControllerServer::OnWork() { trial_service_->OnWork(); }
 
 void ControllerServer::OnSearchChanged(SearchId search) {
   search_service_->OnSearchChanged(search);
+}
+
+void ControllerServer::OnAttemptFailed(const AttemptEnd& end) {
+  // Of what a worker reports, it tells more itself; one that fell silent tells nothing any more.
+  const trial::LogEntry closing{
+      .line = kClosingLine,
+      .time = clock_->Now(),
+      .severity = end.queued_again ? trial::LogSeverity::kWarning : trial::LogSeverity::kError,
+      .message = absl::StrCat(base::ToAbsl(ToString(end.failure.reason)), ": ", end.failure.message,
+                              end.queued_again ? "; queued again" : "; given up")};
+  const absl::Status logged = trial_log_->Append(end.attempt, end.worker, {&closing, 1});
+  if (!logged.ok()) base::LogWarning("lines of a trial's log are lost", {{"error", logged}});
 }
 
 }  // namespace graft::controller

@@ -12,6 +12,7 @@
 #include "common/rpc/server.h"
 #include "services/controller/core/controller.h"
 #include "services/controller/core/event_log.h"
+#include "services/controller/core/trial_log.h"
 #include "services/controller/search_service.h"
 #include "services/controller/task_thread.h"
 #include "services/controller/trial_service.h"
@@ -31,6 +32,7 @@ class ControllerServer final : private ControllerListener {
   // What it stands on; all must outlive it.
   struct Parts {
     EventLog* log = nullptr;
+    TrialLog* trial_log = nullptr;
     blob::BlobStore* store = nullptr;  // for data sets' headers
     const base::Clock* clock = nullptr;
     ExplorerFactory explorers;
@@ -54,10 +56,14 @@ class ControllerServer final : private ControllerListener {
   void Tick();
 
  private:
-  ControllerServer() = default;
+  explicit ControllerServer(const Parts& parts)
+      : trial_log_(parts.trial_log), clock_(parts.clock) {}
   void OnWork() override;
   void OnSearchChanged(SearchId search) override;
+  void OnAttemptFailed(const AttemptEnd& end) override;
 
+  TrialLog* const trial_log_;
+  const base::Clock* const clock_;
   metrics::Registry metrics_;
   std::unique_ptr<Controller> controller_;
   std::unique_ptr<SearchService> search_service_;

@@ -15,9 +15,13 @@
 #include "services/controller/core/policy_session.h"
 #include "services/controller/replay_main.h"
 #include "services/controller/storage/sqlite_event_log.h"
+#include "services/controller/storage/sqlite_trial_log.h"
 
 namespace graft::controller {
 namespace {
+
+// After the name of the database file.
+constexpr char kTrialLogSuffix[] = ".logs";
 
 absl::Status Serve(const v1::ControllerConfig& config, rpc::ShutdownSignal* signal) {
   if (config.weight_store().address().empty()) {
@@ -27,8 +31,16 @@ absl::Status Serve(const v1::ControllerConfig& config, rpc::ShutdownSignal* sign
   rpc::RemoteBlobStore store(channel, {});
   ASSIGN_OR_RETURN(const std::unique_ptr<SqliteEventLog> log,
                    SqliteEventLog::Open(config.database()));
+  SqliteTrialLog::Options trial_log_options{.path = config.database() + kTrialLogSuffix};
+  if (config.max_log_lines() > 0) trial_log_options.max_lines = config.max_log_lines();
+  const absl::StatusOr<std::unique_ptr<SqliteTrialLog>> trial_log =
+      SqliteTrialLog::Open(trial_log_options);
+  if (!trial_log.ok()) {
+    return base::Annotate(trial_log.status(), "trials' logs (nothing else is in this file)");
+  }
   ASSIGN_OR_RETURN(const std::unique_ptr<ControllerServer> server,
                    ControllerServer::Start(config, {.log = log.get(),
+                                                    .trial_log = trial_log->get(),
                                                     .store = &store,
                                                     .clock = &base::RealClock(),
                                                     .explorers = MakeExplorer}));

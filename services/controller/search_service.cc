@@ -79,8 +79,9 @@ absl::StatusOr<WatchCursor> CursorOf(const v1::WatchSearchRequest& request) {
 
 }  // namespace
 
-SearchService::SearchService(Controller* controller, blob::BlobStore* store, const Options& options)
-    : controller_(controller), store_(store), options_(options) {}
+SearchService::SearchService(Controller* controller, TrialLog* log, blob::BlobStore* store,
+                             const Options& options)
+    : controller_(controller), log_(log), store_(store), options_(options) {}
 
 SearchService::~SearchService() = default;
 
@@ -284,6 +285,30 @@ grpc::ServerUnaryReactor* SearchService::ListTrials(grpc::CallbackServerContext*
     return proto;
   };
   return Answer(context, list(), response);
+}
+
+absl::StatusOr<v1::ListTrialLogResponse> SearchService::List(
+    const v1::ListTrialLogRequest& request) const {
+  ASSIGN_OR_RETURN(const TrialId id, ParseTrialName("parent", request.parent()));
+  ASSIGN_OR_RETURN(const std::size_t size, ParsePageSize(request.page_size()));
+  ASSIGN_OR_RETURN(LogPosition position, ParseLogToken(request.page_token()));
+  ASSIGN_OR_RETURN(const TrialView trial, controller_->GetTrial(id));
+  // One more than the page tells whether another page follows.
+  ASSIGN_OR_RETURN(std::vector<LoggedLine> lines, log_->Read(trial.trial.key, position, size + 1));
+  const bool more = lines.size() > size;
+  if (more) lines.pop_back();
+  v1::ListTrialLogResponse proto;
+  for (const LoggedLine& line : lines) *proto.add_entries() = ToProto(line);
+  if (!lines.empty()) position = lines.back().position();
+  proto.set_resume_token(PageToken(position));
+  if (more) proto.set_next_page_token(proto.resume_token());
+  return proto;
+}
+
+grpc::ServerUnaryReactor* SearchService::ListTrialLog(grpc::CallbackServerContext* context,
+                                                      const v1::ListTrialLogRequest* request,
+                                                      v1::ListTrialLogResponse* response) {
+  return Answer(context, List(*request), response);
 }
 
 grpc::ServerUnaryReactor* SearchService::GetNetwork(grpc::CallbackServerContext* context,

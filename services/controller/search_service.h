@@ -12,6 +12,7 @@
 #include "common/blob/blob_store.h"
 #include "proto/graft/v1/search_service.grpc.pb.h"
 #include "services/controller/core/controller.h"
+#include "services/controller/core/trial_log.h"
 #include "services/controller/task_thread.h"
 
 namespace graft::controller {
@@ -25,8 +26,9 @@ class SearchService final : public v1::SearchService::CallbackService {
     std::string weight_store_address;
   };
 
-  // `controller` and `store`, from which data sets' headers are read, must outlive the server.
-  SearchService(Controller* controller, blob::BlobStore* store, const Options& options);
+  // All must outlive the server; data sets' headers are read from `store`.
+  SearchService(Controller* controller, TrialLog* log, blob::BlobStore* store,
+                const Options& options);
   ~SearchService() override;
 
   // A search has changed: its watches go on.
@@ -66,6 +68,9 @@ class SearchService final : public v1::SearchService::CallbackService {
   grpc::ServerUnaryReactor* ListTrials(grpc::CallbackServerContext* context,
                                        const v1::ListTrialsRequest* request,
                                        v1::ListTrialsResponse* response) override;
+  grpc::ServerUnaryReactor* ListTrialLog(grpc::CallbackServerContext* context,
+                                         const v1::ListTrialLogRequest* request,
+                                         v1::ListTrialLogResponse* response) override;
   grpc::ServerUnaryReactor* GetNetwork(grpc::CallbackServerContext* context,
                                        const v1::GetNetworkRequest* request,
                                        v1::Network* response) override;
@@ -101,6 +106,7 @@ class SearchService final : public v1::SearchService::CallbackService {
   // Calls `change` with the search and the tag of `request`.
   template <typename Request, typename Change>
   absl::StatusOr<SearchView> ChangeSearch(const Request& request, Change change) const;
+  absl::StatusOr<v1::ListTrialLogResponse> List(const v1::ListTrialLogRequest& request) const;
   absl::StatusOr<v1::ListNetworksResponse> List(const v1::ListNetworksRequest& request) const;
   absl::StatusOr<v1::Dataset> Create(const v1::CreateDatasetRequest& request);
   absl::StatusOr<v1::Network> Import(const v1::ImportNetworkRequest& request);
@@ -111,6 +117,7 @@ class SearchService final : public v1::SearchService::CallbackService {
   void Remove(const std::shared_ptr<Watch>& watch);
 
   Controller* const controller_;
+  TrialLog* const log_;
   blob::BlobStore* const store_;
   const Options options_;
 

@@ -7,6 +7,7 @@
 #include "absl/strings/str_cat.h"
 #include "common/base/check.h"
 #include "common/base/field_error.h"
+#include "common/base/logging.h"
 #include "common/base/status_macros.h"
 #include "common/rpc/status_conversion.h"
 #include "services/controller/wire/lease_wire.h"
@@ -44,8 +45,8 @@ class TrialService::LeaseCall final : public grpc::ServerUnaryReactor {
   v1::LeaseTrialsResponse* const response_;
 };
 
-TrialService::TrialService(Controller* controller, const base::Clock* clock)
-    : controller_(controller), clock_(clock) {}
+TrialService::TrialService(Controller* controller, TrialLog* log, const base::Clock* clock)
+    : controller_(controller), log_(log), clock_(clock) {}
 
 TrialService::~TrialService() = default;
 
@@ -193,7 +194,13 @@ grpc::ServerUnaryReactor* TrialService::Heartbeat(grpc::CallbackServerContext* c
   grpc::ServerUnaryReactor* reactor = context->DefaultReactor();
   const auto beat = [&]() -> absl::StatusOr<std::vector<Directive>> {
     ASSIGN_OR_RETURN(const std::vector<LeaseStatus> leases, LeaseStatusesFromProto(*request));
-    return controller_->Heartbeat(WorkerInfoFromProto(request->worker()), leases);
+    ASSIGN_OR_RETURN(std::vector<Directive> directives,
+                     controller_->Heartbeat(WorkerInfoFromProto(request->worker()), leases));
+    for (std::size_t i = 0; i < leases.size(); ++i) {
+      if (directives[i] != Directive::kContinue) continue;
+      Log(leases[i].attempt, request->worker().name(), request->leases(static_cast<int>(i)).log());
+    }
+    return directives;
   };
   const absl::StatusOr<std::vector<Directive>> directives = beat();
   if (directives.ok()) {
@@ -210,10 +217,19 @@ grpc::ServerUnaryReactor* TrialService::ReportTrial(grpc::CallbackServerContext*
   const absl::StatusOr<Report> report = ReportFromProto(*request);
   absl::Status status = report.status();
   if (report.ok()) {
+    // Before the controller's own closing line. What a late attempt tells is worth reading, too.
+    Log(report->attempt, report->worker, request->log());
     status = controller_->ReportTrial(report->worker, report->attempt, report->outcome);
   }
   reactor->Finish(rpc::ToGrpc(status));
   return reactor;
+}
+
+void TrialService::Log(const Attempt& attempt, const std::string& worker,
+                       const google::protobuf::RepeatedPtrField<v1::TrialLogEntry>& lines) {
+  if (lines.empty()) return;
+  const absl::Status logged = log_->Append(attempt, worker, LogFromProto(lines));
+  if (!logged.ok()) base::LogWarning("lines of a trial's log are lost", {{"error", logged}});
 }
 
 }  // namespace graft::controller

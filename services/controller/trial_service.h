@@ -14,6 +14,7 @@
 #include "common/base/mutex.h"
 #include "proto/graft/v1/trial_service.grpc.pb.h"
 #include "services/controller/core/controller.h"
+#include "services/controller/core/trial_log.h"
 #include "services/controller/task_thread.h"
 
 namespace graft::controller {
@@ -23,8 +24,8 @@ namespace graft::controller {
 // Thread-safe.
 class TrialService final : public v1::TrialService::CallbackService {
  public:
-  // Both must outlive the server.
-  TrialService(Controller* controller, const base::Clock* clock);
+  // All must outlive the server.
+  TrialService(Controller* controller, TrialLog* log, const base::Clock* clock);
   ~TrialService() override;
 
   grpc::ServerUnaryReactor* LeaseTrials(grpc::CallbackServerContext* context,
@@ -55,8 +56,12 @@ class TrialService final : public v1::TrialService::CallbackService {
   void ServeWaiting();
   void ServeWaiting(const std::string& numerics_class);
   void Forget(LeaseCall& call);
+  // What cannot be logged is dropped: no trial should fail for it.
+  void Log(const Attempt& attempt, const std::string& worker,
+           const google::protobuf::RepeatedPtrField<v1::TrialLogEntry>& lines);
 
   Controller* const controller_;
+  TrialLog* const log_;
   const base::Clock* const clock_;
 
   base::Mutex mutex_;

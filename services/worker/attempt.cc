@@ -1,13 +1,20 @@
 #include "services/worker/attempt.h"
 
+#include <map>
+#include <string>
 #include <utility>
+#include <vector>
 
 #include "absl/strings/str_cat.h"
+#include "common/base/clock.h"
 #include "common/base/logging.h"
 #include "common/base/status_macros.h"
+#include "common/wire/log_wire.h"
 
 namespace graft::worker {
 namespace {
+
+using trial::LogSeverity;
 
 // What a failure to move inputs or results is to the controller. A store that cannot be reached is
 // no fault of the trial: it is handed back.
@@ -28,12 +35,28 @@ v1::FailureReason ReasonOf(const absl::Status& status) {
   }
 }
 
+// Lines of one heartbeat for each attempt: with a thousand attempts, it stays below gRPC's limit.
+constexpr std::size_t kMaxLinesTold = 100;
+
+std::string EpochLine(const v1::EpochMeasurement& epoch, std::int64_t epochs) {
+  std::string line = absl::StrCat("epoch ", epoch.epoch(), " of ", epochs, ":");
+  const std::map<std::string, double> sorted(epoch.metrics().begin(), epoch.metrics().end());
+  for (const auto& [name, value] : sorted) absl::StrAppend(&line, " ", name, " ", value);
+  return line;
+}
+
+template <typename Message>
+void AddLines(const std::vector<trial::LogEntry>& lines, Message& message) {
+  for (const trial::LogEntry& line : lines) *message.add_log() = wire::ToProto(line);
+}
+
 }  // namespace
 
 Attempt::Attempt(v1::Lease lease, const AttemptContext* context)
     : lease_(std::move(lease)),
       context_(context),
-      run_id_(absl::StrCat(lease_.trial(), "#", lease_.attempt())) {}
+      run_id_(absl::StrCat(lease_.trial(), "#", lease_.attempt())),
+      log_(&base::RealClock()) {}
 
 void Attempt::Drop() { Interrupt(Wish::kDrop); }
 
@@ -56,15 +79,30 @@ v1::LeaseStatus Attempt::Status() const {
   v1::LeaseStatus status;
   status.set_trial(lease_.trial());
   status.set_attempt(lease_.attempt());
+  AddLines(log_.Pending(kMaxLinesTold), status);
   const base::MutexLock lock(&mutex_);
-  status.set_epochs_done(progress_.measurement().epoch());
-  *status.mutable_measurement() = progress_.measurement();
+  status.set_epochs_done(newest_epoch_.epoch());
+  *status.mutable_measurement() = newest_epoch_;
   return status;
+}
+
+void Attempt::Acknowledge(const v1::LeaseStatus& status) {
+  if (!status.log().empty()) log_.Acknowledge(status.log().rbegin()->line());
 }
 
 void Attempt::Run() {
   base::LogInfo("trial started", {{"trial", lease_.display_name()}, {"attempt", lease_.attempt()}});
+  log_.Add(LogSeverity::kInfo, absl::StrCat("attempt ", lease_.attempt(), " on worker ",
+                                            context_->worker, ", ", context_->description));
   const v1::TrialEnded end = Execute();
+  if (end.has_result()) {
+    log_.Add(LogSeverity::kInfo, "completed");
+  } else {
+    const v1::FailureReason reason = end.failure().reason();
+    log_.Add(
+        reason == v1::FAILURE_REASON_PREEMPTED ? LogSeverity::kWarning : LogSeverity::kError,
+        absl::StrCat("ended as ", v1::FailureReason_Name(reason), ": ", end.failure().message()));
+  }
   context_->metrics->CountEnd(end);
   // Before the report, after which another slot may lease the trial.
   if (end.failure().reason() == v1::FAILURE_REASON_CRASHED) {
@@ -118,18 +156,28 @@ absl::StatusOr<v1::StartTrial> Attempt::Prepare(TrialFiles& files) {
   ASSIGN_OR_RETURN(const digest::BlobDigest digest, digest::BlobDigest::Parse(dataset));
   ASSIGN_OR_RETURN(dataset_, context_->datasets->Fetch(digest, context_->store, &bytes_moved_));
   start.set_dataset_path(dataset_->path());
+  log_.Add(LogSeverity::kInfo, absl::StrCat("inputs are here, ", bytes_moved_, " bytes fetched"));
   return start;
 }
 
 v1::TrialEnded Attempt::Train(const v1::StartTrial& start) {
   v1::TrialEnded end;
   context_->quarantine->Run(lease_.trial(), [&] {
-    end = context_->trainer->Run(start, [&](const v1::TrialProgress& progress) {
-      const base::MutexLock lock(&mutex_);
-      progress_ = progress;
-    });
+    end = context_->trainer->Run(
+        start, [this](const v1::TrialProgress& progress) { OnProgress(progress); });
   });
   return end;
+}
+
+void Attempt::OnProgress(const v1::TrialProgress& progress) {
+  if (progress.has_log()) {
+    const trial::LogEntry entry = wire::FromProto(progress.log());
+    log_.Add(entry.severity, entry.message);
+    return;
+  }
+  log_.Add(LogSeverity::kInfo, EpochLine(progress.measurement(), lease_.spec().recipe().epochs()));
+  const base::MutexLock lock(&mutex_);
+  newest_epoch_ = progress.measurement();
 }
 
 absl::Status Attempt::Upload(const v1::TrialResult& result, TrialFiles& files) {
@@ -138,6 +186,7 @@ absl::Status Attempt::Upload(const v1::TrialResult& result, TrialFiles& files) {
     ASSIGN_OR_RETURN(const digest::WeightsDigest weights, digest::WeightsDigest::Parse(text));
     RETURN_IF_ERROR(files.UploadWeights(weights, context_->store, context_->remote, &bytes_moved_));
   }
+  log_.Add(LogSeverity::kInfo, "the trained weights are in the store");
   return absl::OkStatus();
 }
 
@@ -151,6 +200,7 @@ void Attempt::Report(const v1::TrialEnded& end) {
   } else {
     *report.mutable_failure() = end.failure();
   }
+  AddLines(log_.Pending(trial::kMaxLogLines), report);
   const absl::Status reported = context_->controller->ReportTrial(report);
   if (reported.ok()) {
     base::LogInfo("trial reported",

@@ -13,6 +13,7 @@
 #include "common/rpc/remote_blob_store.h"
 #include "proto/graft/v1/trainer.pb.h"
 #include "proto/graft/v1/trial_service.pb.h"
+#include "services/worker/attempt_log.h"
 #include "services/worker/controller_client.h"
 #include "services/worker/quarantine.h"
 #include "services/worker/trainer_supervisor.h"
@@ -23,8 +24,9 @@ namespace graft::worker {
 
 // What the attempts of a worker share; must outlive them.
 struct AttemptContext {
-  std::string worker;     // name
-  std::string directory;  // an existing folder, for the attempts' own
+  std::string worker;       // name
+  std::string description;  // of the worker, for people: host, version, numerics class
+  std::string directory;    // an existing folder, for the attempts' own
   ControllerClient* controller = nullptr;
   rpc::RemoteBlobStore* remote = nullptr;
   blob::BlobStore* store = nullptr;  // in front of `remote`
@@ -52,6 +54,8 @@ class Attempt {
 
   // For a heartbeat.
   v1::LeaseStatus Status() const;
+  // The controller has answered a heartbeat with this status.
+  void Acknowledge(const v1::LeaseStatus& status);
 
  private:
   enum class Wish { kRun, kDrop, kHandBack };
@@ -62,6 +66,7 @@ class Attempt {
   v1::TrialEnded Execute();
   absl::StatusOr<v1::StartTrial> Prepare(TrialFiles& files);
   v1::TrialEnded Train(const v1::StartTrial& start);
+  void OnProgress(const v1::TrialProgress& progress);
   absl::Status Upload(const v1::TrialResult& result, TrialFiles& files);
   void Report(const v1::TrialEnded& end);
 
@@ -75,9 +80,11 @@ class Attempt {
   std::int64_t bytes_moved_ = 0;
   std::shared_ptr<const DatasetFile> dataset_;
 
+  AttemptLog log_;
+
   mutable base::Mutex mutex_;
-  v1::TrialProgress progress_ ABSL_GUARDED_BY(mutex_);  // of the newest epoch
-  Wish wish_ ABSL_GUARDED_BY(mutex_) = Wish::kRun;      // kDrop is final
+  v1::EpochMeasurement newest_epoch_ ABSL_GUARDED_BY(mutex_);
+  Wish wish_ ABSL_GUARDED_BY(mutex_) = Wish::kRun;  // kDrop is final
 };
 
 }  // namespace graft::worker

@@ -33,8 +33,8 @@ class TrainerSupervisor {
   const std::string& numerics_class() const { return numerics_class_; }
 
   // Runs a trial and returns how it ended; blocks meanwhile. `on_progress` is called from a thread
-  // of the supervisor after each epoch. At most TrainerOptions::slots trials at once, each under a
-  // name of its own: a name that runs already is refused.
+  // of the supervisor after each epoch and with lines for the log. At most TrainerOptions::slots
+  // trials at once, each under a name of its own: a name that runs already is refused.
   v1::TrialEnded Run(const v1::StartTrial& start,
                      const std::function<void(const v1::TrialProgress&)>& on_progress);
 

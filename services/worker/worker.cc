@@ -47,6 +47,11 @@ absl::Status MakeEmpty(const std::string& folder) {
   return absl::OkStatus();
 }
 
+std::string Describe(const v1::WorkerInfo& info) {
+  return absl::StrCat("host ", info.host(), ", version ", info.version(), ", ",
+                      info.numerics_class());
+}
+
 }  // namespace
 
 absl::StatusOr<v1::WorkerConfig> WithDefaults(v1::WorkerConfig config) {
@@ -80,6 +85,7 @@ absl::StatusOr<std::unique_ptr<Worker>> Worker::Start(const v1::WorkerConfig& co
   worker->controller_ = std::make_unique<ControllerClient>(channel, sleeper);
   RETURN_IF_ERROR(worker->OpenStores(config));
   worker->shared_ = {.worker = config.name(),
+                     .description = Describe(worker->info_),
                      .directory = config.directory() + kTrialsFolder,
                      .controller = worker->controller_.get(),
                      .remote = worker->remote_.get(),
@@ -245,12 +251,13 @@ void Worker::Reap() {
 void Worker::HeartbeatLoop() {
   absl::Duration interval = kFirstHeartbeat;
   while (sleeper_->Sleep(interval)) {
-    const auto response = controller_->Heartbeat(NewHeartbeat());
+    const v1::HeartbeatRequest request = NewHeartbeat();
+    const auto response = controller_->Heartbeat(request);
     if (!response.ok()) {
       base::LogWarning("heartbeat failed", {{"status", response.status()}});
       continue;
     }
-    Obey(*response);
+    Obey(request, *response);
     const absl::StatusOr<absl::Duration> asked = wire::FromProto(response->interval());
     if (asked.ok() && *asked > absl::ZeroDuration()) interval = *asked;
   }
@@ -266,18 +273,29 @@ v1::HeartbeatRequest Worker::NewHeartbeat() {
   return request;
 }
 
-void Worker::Obey(const v1::HeartbeatResponse& response) {
+void Worker::Obey(const v1::HeartbeatRequest& request, const v1::HeartbeatResponse& response) {
   const base::MutexLock lock(&mutex_);
-  for (const v1::LeaseDirective& directive : response.directives()) {
-    for (ActiveTrial& trial : active_) {
-      const v1::Lease& lease = trial.attempt.lease();
-      const bool meant = lease.trial() == directive.trial() &&
-                         lease.attempt() == directive.attempt() && !trial.done;
-      if (!meant) continue;
-      if (directive.directive() == v1::DIRECTIVE_STOP) trial.attempt.Drop();
-      if (directive.directive() == v1::DIRECTIVE_HAND_BACK) trial.attempt.HandBack();
+  for (const v1::LeaseStatus& status : request.leases()) {
+    if (Attempt* attempt = FindActive(status.trial(), status.attempt())) {
+      attempt->Acknowledge(status);
     }
   }
+  for (const v1::LeaseDirective& directive : response.directives()) {
+    Attempt* attempt = FindActive(directive.trial(), directive.attempt());
+    if (attempt == nullptr) continue;
+    if (directive.directive() == v1::DIRECTIVE_STOP) attempt->Drop();
+    if (directive.directive() == v1::DIRECTIVE_HAND_BACK) attempt->HandBack();
+  }
+}
+
+Attempt* Worker::FindActive(const std::string& trial, std::int64_t attempt) {
+  for (ActiveTrial& active : active_) {
+    const v1::Lease& lease = active.attempt.lease();
+    if (!active.done && lease.trial() == trial && lease.attempt() == attempt) {
+      return &active.attempt;
+    }
+  }
+  return nullptr;
 }
 
 }  // namespace graft::worker

@@ -72,7 +72,10 @@ class Worker {
 
   void HeartbeatLoop();
   v1::HeartbeatRequest NewHeartbeat();
-  void Obey(const v1::HeartbeatResponse& response);
+  void Obey(const v1::HeartbeatRequest& request, const v1::HeartbeatResponse& response);
+  // Null if it has ended.
+  Attempt* FindActive(const std::string& trial, std::int64_t attempt)
+      ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_);
 
   const v1::WorkerConfig config_;
   v1::WorkerInfo info_;

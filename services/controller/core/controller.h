@@ -46,6 +46,14 @@ struct ControllerOptions {
   absl::Duration session_memory = absl::Minutes(2);
 };
 
+// An attempt that ended without a result.
+struct AttemptEnd {
+  Attempt attempt;
+  std::string worker;
+  trial::Failure failure;
+  bool queued_again = false;  // otherwise the trial is given up
+};
+
 // Told of changes, by whichever thread made them and without the controller's lock. Must not block.
 class ControllerListener {
  public:
@@ -54,6 +62,7 @@ class ControllerListener {
   virtual void OnWork() = 0;
   // NextUpdate has something new for those who watch this search.
   virtual void OnSearchChanged(SearchId search) = 0;
+  virtual void OnAttemptFailed(const AttemptEnd& end) = 0;
 };
 
 struct LeaseRequest {
@@ -213,6 +222,7 @@ class Controller {
   struct News {
     bool work = false;
     std::set<SearchId> searches;
+    std::vector<AttemptEnd> failures;
   };
   // Holds the lock for a scope and tells the news after it.
   class Transaction;
@@ -236,9 +246,10 @@ class Controller {
   // Tells watchers of searches that wait for another kind of worker than before.
   void TellWaits() ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_);
   void ExpireLeases(absl::Time now) ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_);
-  // The event that ends a leased attempt with a failure: queued again or given up.
+  // Logs how a leased attempt ended: with a failure, its evaluation is queued again or given up.
+  absl::Status End(const Evaluation& evaluation, const Outcome& outcome)
+      ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_);
   Event FailureEvent(const Evaluation& evaluation, const trial::Failure& failure) const;
-  Event OutcomeEvent(const Evaluation& evaluation, const Outcome& outcome) const;
 
   absl::StatusOr<const DoneRequest*> FindDone(const RequestTag& request) const
       ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_);

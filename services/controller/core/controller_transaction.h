@@ -22,6 +22,7 @@ class ABSL_SCOPED_LOCKABLE Controller::Transaction {
     ControllerListener* const listener = controller_->listener_;
     controller_->mutex_.Unlock();
     if (listener == nullptr) return;
+    for (const AttemptEnd& end : news.failures) listener->OnAttemptFailed(end);
     for (const SearchId id : news.searches) listener->OnSearchChanged(id);
     if (news.work) listener->OnWork();
   }

@@ -144,7 +144,7 @@ void Controller::ExpireLeases(absl::Time now) {
         .reason = trial::FailureReason::kLost,
         .message = absl::StrCat("worker ", evaluation.worker, " fell silent for ",
                                 absl::FormatDuration(options_.lease_duration))};
-    const absl::Status status = Commit({FailureEvent(evaluation, lost)});
+    const absl::Status status = End(evaluation, lost);
     if (!status.ok()) {
       base::LogError("an expired lease was not ended; it is tried again", {{"error", status}});
       return;
@@ -172,14 +172,22 @@ Event Controller::FailureEvent(const Evaluation& evaluation, const trial::Failur
                           .failure = {.reason = failure.reason, .message = message}};
 }
 
-Event Controller::OutcomeEvent(const Evaluation& evaluation, const Outcome& outcome) const {
-  if (const auto* failure = std::get_if<trial::Failure>(&outcome)) {
-    return FailureEvent(evaluation, *failure);
+absl::Status Controller::End(const Evaluation& evaluation, const Outcome& outcome) {
+  const auto* failure = std::get_if<trial::Failure>(&outcome);
+  if (failure == nullptr) {
+    return Commit({EvaluationCompleted{.key = evaluation.key,
+                                       .attempt = evaluation.attempt,
+                                       .result = std::make_shared<const trial::TrialResult>(
+                                           std::get<trial::TrialResult>(outcome))}});
   }
-  return EvaluationCompleted{
-      .key = evaluation.key,
-      .attempt = evaluation.attempt,
-      .result = std::make_shared<const trial::TrialResult>(std::get<trial::TrialResult>(outcome))};
+  const Event event = FailureEvent(evaluation, *failure);
+  AttemptEnd end{.attempt = {.key = evaluation.key, .number = evaluation.attempt},
+                 .worker = evaluation.worker,
+                 .failure = *failure,
+                 .queued_again = std::holds_alternative<EvaluationRequeued>(event)};
+  RETURN_IF_ERROR(Commit({event}));
+  news_.failures.push_back(std::move(end));
+  return absl::OkStatus();
 }
 
 absl::StatusOr<std::vector<Directive>> Controller::Heartbeat(
@@ -230,7 +238,7 @@ absl::Status Controller::ReportTrial(std::string_view worker, const Attempt& att
         base::ToAbsl(ToString(evaluation->state)), ", attempt ", evaluation->attempt,
         evaluation->worker.empty() ? "" : " of worker ", evaluation->worker));
   }
-  RETURN_IF_ERROR(Commit({OutcomeEvent(*evaluation, outcome)}));
+  RETURN_IF_ERROR(End(*evaluation, outcome));
   Advance();
   return absl::OkStatus();
 }

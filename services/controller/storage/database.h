@@ -1,10 +1,10 @@
-// Database: a SQLite file with the controller's tables.
+// Database: a SQLite file of the controller.
 #ifndef GRAFT_SERVICES_CONTROLLER_STORAGE_DATABASE_H_
 #define GRAFT_SERVICES_CONTROLLER_STORAGE_DATABASE_H_
 
 #include <functional>
 #include <memory>
-#include <optional>
+#include <span>
 #include <string>
 #include <string_view>
 
@@ -18,13 +18,22 @@ class session;
 
 namespace graft::controller {
 
+struct DatabaseSchema {
+  // Statement i brings a database from version i to version i + 1. Never changed, only added to.
+  std::span<const char* const> migrations;
+  // Whether a transaction survives a power failure, at the price of one sync each: a few hundred a
+  // second. Without it, the last ones may be lost.
+  bool durable = true;
+};
+
 // An open database, its tables up to date. Locked against other processes: a file has one writer.
 // Not thread-safe.
 class Database {
  public:
   // Opens the file, made if it is missing, and brings its tables up to date. FAILED_PRECONDITION:
   // another process has it, or a later version of the program wrote it. DATA_LOSS: not a database.
-  static absl::StatusOr<std::unique_ptr<Database>> Open(const std::string& path);
+  static absl::StatusOr<std::unique_ptr<Database>> Open(const std::string& path,
+                                                        const DatabaseSchema& schema);
   ~Database();
 
   soci::session& session() { return *session_; }
@@ -37,8 +46,8 @@ class Database {
  private:
   Database(std::string path, base::FileLock lock);
 
-  absl::Status Configure();
-  absl::Status Migrate();
+  absl::Status Configure(bool durable);
+  absl::Status Migrate(std::span<const char* const> migrations);
 
   const std::string path_;
   const base::FileLock lock_;

@@ -14,6 +14,20 @@
 namespace graft::controller {
 namespace {
 
+constexpr const char* kMigrations[] = {
+    // `search` is 0 for events about no search; `payload` is a graft.v1.Event in JSON, which never
+    // holds a NUL byte (SOCI would cut the text there); `time` is RFC 3339 in UTC.
+    "CREATE TABLE events ("
+    " sequence INTEGER PRIMARY KEY,"
+    " search INTEGER NOT NULL,"
+    " kind TEXT NOT NULL,"
+    " payload TEXT NOT NULL,"
+    " time TEXT NOT NULL)",
+    "CREATE INDEX events_of_search ON events (search, sequence) WHERE search <> 0",
+    // The last state of each search's policy, as Policy::SaveState gives it.
+    "CREATE TABLE policy_snapshots (search INTEGER PRIMARY KEY, state BLOB NOT NULL)",
+};
+
 // A row of the table `events`.
 struct Row {
   long long sequence = 0;  // NOLINT: a type that SOCI binds
@@ -61,7 +75,8 @@ void WriteSnapshot(const PolicySnapshot& snapshot, soci::session& session) {
 }  // namespace
 
 absl::StatusOr<std::unique_ptr<SqliteEventLog>> SqliteEventLog::Open(const std::string& path) {
-  ASSIGN_OR_RETURN(std::unique_ptr<Database> database, Database::Open(path));
+  ASSIGN_OR_RETURN(std::unique_ptr<Database> database,
+                   Database::Open(path, {.migrations = kMigrations}));
   return std::unique_ptr<SqliteEventLog>(new SqliteEventLog(std::move(database)));
 }
 

@@ -7,6 +7,7 @@
 #include "common/base/field_error.h"
 #include "common/base/status_macros.h"
 #include "common/base/strings.h"
+#include "common/wire/log_wire.h"
 #include "common/wire/outcome_wire.h"
 #include "common/wire/time_wire.h"
 #include "common/wire/trial_wire.h"
@@ -38,6 +39,13 @@ v1::Directive ToProto(Directive directive) {
 }
 
 }  // namespace
+
+std::vector<trial::LogEntry> LogFromProto(
+    const google::protobuf::RepeatedPtrField<v1::TrialLogEntry>& lines) {
+  std::vector<trial::LogEntry> entries;
+  for (const v1::TrialLogEntry& line : lines) entries.push_back(wire::FromProto(line));
+  return entries;
+}
 
 WorkerInfo WorkerInfoFromProto(const v1::WorkerInfo& worker) {
   return {.name = worker.name(),

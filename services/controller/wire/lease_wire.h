@@ -7,6 +7,7 @@
 
 #include "absl/status/statusor.h"
 #include "absl/time/time.h"
+#include "common/trial/log_entry.h"
 #include "proto/graft/v1/trial_service.pb.h"
 #include "services/controller/core/controller.h"
 
@@ -28,6 +29,10 @@ absl::StatusOr<absl::Duration> WaitFromProto(const v1::LeaseTrialsRequest& reque
 absl::StatusOr<std::vector<LeaseStatus>> LeaseStatusesFromProto(
     const v1::HeartbeatRequest& request);
 absl::StatusOr<Report> ReportFromProto(const v1::ReportTrialRequest& request);
+
+// Never fails.
+std::vector<trial::LogEntry> LogFromProto(
+    const google::protobuf::RepeatedPtrField<v1::TrialLogEntry>& lines);
 
 v1::Lease ToProto(const LeaseView& lease, absl::Duration duration);
 v1::HeartbeatResponse HeartbeatResponseToProto(const v1::HeartbeatRequest& request,

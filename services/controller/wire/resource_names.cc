@@ -22,6 +22,7 @@ constexpr std::int32_t kMaxPageSize = 1000;
 constexpr char kNumber = 'n';
 constexpr char kText = 't';
 constexpr char kRank = 'r';
+constexpr char kLog = 'l';
 
 absl::Status BadName(std::string_view field, std::string_view form) {
   return base::InvalidFieldError(field, absl::StrCat("expected `", base::ToAbsl(form), "`"));
@@ -116,6 +117,10 @@ std::string PageToken(const std::optional<RankCursor>& cursor) {
   return cursor ? MakeToken(kRank, absl::StrFormat("%.17g %d", cursor->value, cursor->trial)) : "";
 }
 
+std::string PageToken(const LogPosition& position) {
+  return MakeToken(kLog, absl::StrCat(position.attempt, " ", position.line));
+}
+
 absl::StatusOr<std::optional<std::int64_t>> ParseNumberToken(std::string_view token) {
   ASSIGN_OR_RETURN(const std::optional<std::string> text, ParseToken(kNumber, token));
   if (!text.has_value()) return std::nullopt;
@@ -138,6 +143,18 @@ absl::StatusOr<std::optional<RankCursor>> ParseRankToken(std::string_view token)
     return BadToken();
   }
   return cursor;
+}
+
+absl::StatusOr<LogPosition> ParseLogToken(std::string_view token) {
+  ASSIGN_OR_RETURN(const std::optional<std::string> text, ParseToken(kLog, token));
+  if (!text.has_value()) return LogPosition{};
+  const std::vector<absl::string_view> parts = absl::StrSplit(*text, ' ');
+  LogPosition position;
+  if (parts.size() != 2 || !ParseNumber(parts[0], &position.attempt) ||
+      !ParseNumber(parts[1], &position.line)) {
+    return BadToken();
+  }
+  return position;
 }
 
 }  // namespace graft::controller

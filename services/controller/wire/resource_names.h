@@ -11,6 +11,7 @@
 #include "absl/status/statusor.h"
 #include "services/controller/core/controller.h"
 #include "services/controller/core/ids.h"
+#include "services/controller/core/trial_log.h"
 
 namespace graft::controller {
 
@@ -32,9 +33,12 @@ absl::StatusOr<std::size_t> ParsePageSize(std::int32_t page_size);
 std::string PageToken(const std::optional<std::int64_t>& cursor);
 std::string PageToken(const std::optional<std::string>& cursor);
 std::string PageToken(const std::optional<RankCursor>& cursor);
+std::string PageToken(const LogPosition& position);
 absl::StatusOr<std::optional<std::int64_t>> ParseNumberToken(std::string_view token);
 absl::StatusOr<std::optional<std::string>> ParseTextToken(std::string_view token);
 absl::StatusOr<std::optional<RankCursor>> ParseRankToken(std::string_view token);
+// {0, 0} for an empty token.
+absl::StatusOr<LogPosition> ParseLogToken(std::string_view token);
 
 }  // namespace graft::controller
 

@@ -8,6 +8,7 @@
 #include "common/base/status_macros.h"
 #include "common/base/strings.h"
 #include "common/wire/architecture_wire.h"
+#include "common/wire/log_wire.h"
 #include "common/wire/outcome_wire.h"
 #include "common/wire/time_wire.h"
 #include "common/wire/trial_wire.h"
@@ -231,6 +232,13 @@ v1::WatchSearchResponse ToProto(const Update& update) {
   } else {
     *proto.mutable_trial() = ToProto(std::get<TrialView>(update.item));
   }
+  return proto;
+}
+
+v1::TrialLogEntry ToProto(const LoggedLine& line) {
+  v1::TrialLogEntry proto = wire::ToProto(line.entry);
+  proto.set_attempt(line.attempt);
+  proto.set_worker(line.worker);
   return proto;
 }
 

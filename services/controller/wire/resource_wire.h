@@ -5,6 +5,7 @@
 #include "absl/status/statusor.h"
 #include "proto/graft/v1/search_service.pb.h"
 #include "services/controller/core/controller.h"
+#include "services/controller/core/trial_log.h"
 
 namespace graft::controller {
 
@@ -16,6 +17,7 @@ v1::Worker ToProto(const WorkerView& worker);
 v1::Dataset ToProto(const Dataset& dataset);
 v1::WatchSearchResponse ToProto(const Update& update);
 v1::TrialPurpose ToProto(TrialPurpose purpose);
+v1::TrialLogEntry ToProto(const LoggedLine& line);
 
 // INVALID_ARGUMENT: a field error relative to the data set.
 absl::StatusOr<Dataset> FromProto(const v1::Dataset& proto);

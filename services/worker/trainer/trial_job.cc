@@ -3,6 +3,7 @@
 #include <memory>
 #include <new>
 #include <string>
+#include <string_view>
 #include <utility>
 #include <variant>
 
@@ -14,6 +15,7 @@
 #include "common/runner/runner.h"
 #include "common/trial/outcome.h"
 #include "common/weights/weights.h"
+#include "common/wire/log_wire.h"
 #include "common/wire/outcome_wire.h"
 #include "common/wire/trial_wire.h"
 
@@ -107,6 +109,12 @@ absl::StatusOr<trial::TrialResult> Execute(
     *progress.mutable_measurement() = wire::ToProto(epoch);
     on_progress(progress);
   };
+  const auto log = [&](std::string_view line) {
+    v1::TrialProgress progress;
+    progress.set_trial(start.trial());
+    *progress.mutable_log() = wire::ToProto(trial::LogEntry{.message = std::string(line)});
+    on_progress(progress);
+  };
   ASSIGN_OR_RETURN(runner::RunOutputs outputs,
                    runner::Run(*context.backend,
                                {.spec = &spec,
@@ -114,7 +122,7 @@ absl::StatusOr<trial::TrialResult> Execute(
                                 .normalizer = &loaded->normalizer,
                                 .parent_weights = derive == nullptr ? nullptr : &parent,
                                 .expected_fingerprint = fingerprint},
-                               {.on_epoch = on_epoch, .stop = &stop}));
+                               {.on_epoch = on_epoch, .log = log, .stop = &stop}));
   absl::StatusOr<trial::TrialResult> result = SaveOutputs(std::move(outputs), start.outputs_path());
   if (!result.ok()) return StorageError(result.status());
   return result;

@@ -25,7 +25,7 @@ struct TrainerContext {
 // outputs_path. Every end is an answer: errors become failures with a reason, PREEMPTED once `stop`
 // is set, OUT_OF_MEMORY where memory runs out anywhere, RESOURCE_EXHAUSTED where the disk is full,
 // INPUT_MISSING for what is not at a path.
-// `on_progress` is called after each epoch, from this thread.
+// `on_progress` is called after each epoch and with lines for the log, from this thread.
 v1::TrialEnded RunTrialJob(const TrainerContext& context, const v1::StartTrial& start,
                            const std::atomic<bool>& stop,
                            const std::function<void(const v1::TrialProgress&)>& on_progress);

@@ -42,6 +42,21 @@ TEST(Utf8Test, RefusesMalformedText) {
   }
 }
 
+TEST(ReadableTest, KeepsWhatIsUtf8AndFits) {
+  EXPECT_EQ(Readable("gr\xC3\xBCn", 5), "gr\xC3\xBCn");
+  EXPECT_EQ(Readable("", 5), "");
+}
+
+TEST(ReadableTest, CutsBetweenCharacters) {
+  EXPECT_EQ(Readable("gr\xC3\xBCn", 4), "gr\xC3\xBC");
+  EXPECT_EQ(Readable("gr\xC3\xBCn", 3), "gr");
+  EXPECT_EQ(Readable("green", 0), "");
+}
+
+TEST(ReadableTest, ReplacesOnlyBytesThatAreNotUtf8) {
+  EXPECT_EQ(Readable("a\x80\xC3\xBC\xC3"sv, 9), "a?\xC3\xBC?");
+}
+
 TEST(HexTest, EncodesAndDecodes) {
   const std::array<uint8_t, 4> bytes = {0x00, 0x7f, 0x80, 0xff};
   EXPECT_EQ(HexEncode(bytes), "007f80ff");

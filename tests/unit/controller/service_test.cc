@@ -12,6 +12,7 @@
 #include "absl/strings/str_cat.h"
 #include "common/base/fake_clock.h"
 #include "common/base/field_error.h"
+#include "common/base/file.h"
 #include "common/blob/blob_io.h"
 #include "common/blob/memory_blob_store.h"
 #include "common/data/dataset_format.h"
@@ -25,6 +26,7 @@
 #include "proto/graft/v1/search_service.grpc.pb.h"
 #include "proto/graft/v1/trial_service.grpc.pb.h"
 #include "services/controller/controller_server.h"
+#include "services/controller/storage/sqlite_trial_log.h"
 #include "tests/unit/controller/fakes.h"
 
 namespace graft::controller {
@@ -66,8 +68,11 @@ class ServiceTest : public testing::Test {
     v1::ControllerConfig config;
     config.mutable_server()->set_listen("127.0.0.1:0");
     config.set_public_weight_store("store.example:7071");
-    auto server = ControllerServer::Start(
-        config, {.log = &log_, .store = &store_, .clock = &clock_, .explorers = FakeExplorers()});
+    auto server = ControllerServer::Start(config, {.log = &log_,
+                                                   .trial_log = trial_log_.get(),
+                                                   .store = &store_,
+                                                   .clock = &clock_,
+                                                   .explorers = FakeExplorers()});
     EXPECT_TRUE(server.ok()) << server.status();
     server_ = *std::move(server);
     v1::ClientConfig client;
@@ -163,6 +168,39 @@ class ServiceTest : public testing::Test {
     }
   }
 
+  // A line of a trial's log, as a worker sends it.
+  static v1::TrialLogEntry Line(std::int64_t number) {
+    v1::TrialLogEntry line;
+    line.set_line(number);
+    line.set_message(absl::StrCat("line ", number));
+    return line;
+  }
+
+  absl::StatusOr<v1::ListTrialLogResponse> ListLog(const std::string& trial, int page_size = 0,
+                                                   const std::string& token = "") {
+    v1::ListTrialLogRequest request;
+    request.set_parent(trial);
+    request.set_page_size(page_size);
+    request.set_page_token(token);
+    v1::ListTrialLogResponse response;
+    const auto status =
+        Call(*searches_, &v1::SearchService::Stub::ListTrialLog, request, &response);
+    if (!status.ok()) return status;
+    return response;
+  }
+
+  // "attempt worker message" of each line.
+  static std::vector<std::string> Told(const v1::ListTrialLogResponse& response) {
+    std::vector<std::string> told;
+    for (const v1::TrialLogEntry& entry : response.entries()) {
+      told.push_back(absl::StrCat(entry.attempt(), " ", entry.worker(), " ", entry.message()));
+    }
+    return told;
+  }
+
+  const base::TempDir folder_ = base::TempDir::Create().value();
+  const std::unique_ptr<SqliteTrialLog> trial_log_ =
+      SqliteTrialLog::Open({.path = folder_.Join("logs")}).value();
   base::FakeClock clock_;
   FakeEventLog log_;
   blob::MemoryBlobStore store_;
@@ -386,6 +424,67 @@ TEST_F(ServiceTest, CancelReachesTheWorkerThroughItsHeartbeat) {
   ASSERT_TRUE(Call(*trials_, &v1::TrialService::Stub::Heartbeat, beat, &answer).ok());
   EXPECT_EQ(answer.directives(0).directive(), v1::DIRECTIVE_STOP);
   EXPECT_TRUE(absl::IsFailedPrecondition(Complete(leases->leases(0))));
+}
+
+TEST_F(ServiceTest, LogOfATrialHoldsWhatHeartbeatsAndReportsBring) {
+  ASSERT_TRUE(CreateDataset("tiny", digest_).ok());
+  ASSERT_TRUE(CreateSearch(TinySpec()).ok());
+  const v1::Lease lease = Lease()->leases(0);
+  v1::HeartbeatRequest beat;
+  *beat.mutable_worker() = LeaseRequest().worker();
+  v1::LeaseStatus& status = *beat.add_leases();
+  status.set_trial(lease.trial());
+  status.set_attempt(lease.attempt());
+  *status.add_log() = Line(1);
+  *status.add_log() = Line(2);
+  v1::HeartbeatResponse answer;
+  ASSERT_TRUE(Call(*trials_, &v1::TrialService::Stub::Heartbeat, beat, &answer).ok());
+
+  const auto first = ListLog("searches/1/trials/0", /*page_size=*/1);
+  ASSERT_TRUE(first.ok()) << first.status();
+  EXPECT_THAT(Told(*first), ElementsAre("1 w line 1"));
+  const auto second = ListLog("searches/1/trials/0", /*page_size=*/1, first->next_page_token());
+  ASSERT_TRUE(second.ok()) << second.status();
+  EXPECT_THAT(Told(*second), ElementsAre("1 w line 2"));
+  EXPECT_EQ(second->next_page_token(), "");
+
+  v1::ReportTrialRequest report;
+  report.set_worker("w");
+  report.set_trial(lease.trial());
+  report.set_attempt(lease.attempt());
+  report.mutable_failure()->set_reason(v1::FAILURE_REASON_INTERNAL);
+  report.mutable_failure()->set_message("broken");
+  *report.add_log() = Line(3);
+  v1::ReportTrialResponse done;
+  ASSERT_TRUE(Call(*trials_, &v1::TrialService::Stub::ReportTrial, report, &done).ok());
+  const auto rest = ListLog("searches/1/trials/0", 0, second->resume_token());
+  ASSERT_TRUE(rest.ok()) << rest.status();
+  EXPECT_THAT(Told(*rest), ElementsAre("1 w line 3", "1 w internal: broken; queued again"));
+}
+
+TEST_F(ServiceTest, LogTellsOfAWorkerThatFellSilent) {
+  ASSERT_TRUE(CreateDataset("tiny", digest_).ok());
+  ASSERT_TRUE(CreateSearch(TinySpec()).ok());
+  ASSERT_TRUE(Lease().ok());
+  clock_.Advance(absl::Minutes(5));
+  server_->Tick();
+  const auto log = ListLog("searches/1/trials/0");
+  ASSERT_TRUE(log.ok()) << log.status();
+  ASSERT_THAT(log->entries(), SizeIs(1));
+  EXPECT_THAT(log->entries(0).message(), HasSubstr("lost: worker w fell silent"));
+  EXPECT_EQ(log->entries(0).severity(), v1::LOG_SEVERITY_WARNING);
+}
+
+TEST_F(ServiceTest, LogsOfUnknownTrialsAndBadTokensHaveTheirCodes) {
+  EXPECT_TRUE(absl::IsNotFound(ListLog("searches/1/trials/0").status()));
+  EXPECT_TRUE(absl::IsInvalidArgument(ListLog("searches/1").status()));
+  ASSERT_TRUE(CreateDataset("tiny", digest_).ok());
+  ASSERT_TRUE(CreateSearch(TinySpec()).ok());
+  ASSERT_TRUE(Lease().ok());
+  EXPECT_TRUE(ListLog("searches/1/trials/0").ok());
+  const auto bad = ListLog("searches/1/trials/0", 0, "dG9rZW4=");
+  EXPECT_TRUE(absl::IsInvalidArgument(bad.status())) << bad.status();
+  EXPECT_EQ(base::FieldViolations(bad.status()).at(0).field, "page_token");
 }
 
 TEST_F(ServiceTest, ImportedNetworkMustFitItsArchitecture) {

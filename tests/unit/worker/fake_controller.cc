@@ -42,10 +42,16 @@ class FakeController::Trials final : public v1::TrialService::Service {
                          v1::HeartbeatResponse* response) override {
     base::MutexLock lock(&fake_->mutex_);
     ++fake_->heartbeats_;
+    if (fake_->heartbeats_to_refuse_ > 0) {
+      --fake_->heartbeats_to_refuse_;
+      return {grpc::StatusCode::UNAVAILABLE, "refused by the test"};
+    }
     if (request->leases().empty()) fake_->last_idle_ = fake_->heartbeats_;
     for (const v1::LeaseStatus& lease : request->leases()) {
       fake_->epochs_[{lease.trial(), lease.attempt()}] = lease.epochs_done();
       fake_->last_held_[{lease.trial(), lease.attempt()}] = fake_->heartbeats_;
+      auto& log = fake_->log_[{lease.trial(), lease.attempt()}];
+      log.insert(log.end(), lease.log().begin(), lease.log().end());
       v1::LeaseDirective& directive = *response->add_directives();
       directive.set_trial(lease.trial());
       directive.set_attempt(lease.attempt());
@@ -68,6 +74,8 @@ class FakeController::Trials final : public v1::TrialService::Service {
       ++fake_->refused_;
       return {fake_->refusal_, "refused by the test"};
     }
+    auto& log = fake_->log_[{request->trial(), request->attempt()}];
+    log.insert(log.end(), request->log().begin(), request->log().end());
     fake_->reports_.push_back(*request);
     fake_->changed_.SignalAll();
     return grpc::Status::OK;
@@ -175,6 +183,18 @@ void FakeController::AwaitDirectives() {
 std::vector<v1::ReportTrialRequest> FakeController::reports() const {
   base::MutexLock lock(&mutex_);
   return reports_;
+}
+
+void FakeController::RefuseHeartbeats(int count) {
+  base::MutexLock lock(&mutex_);
+  heartbeats_to_refuse_ = count;
+}
+
+std::vector<v1::TrialLogEntry> FakeController::log(const std::string& trial,
+                                                   std::int64_t attempt) const {
+  base::MutexLock lock(&mutex_);
+  const auto found = log_.find({trial, attempt});
+  return found == log_.end() ? std::vector<v1::TrialLogEntry>() : found->second;
 }
 
 int FakeController::refused_reports() const {

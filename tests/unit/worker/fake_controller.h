@@ -53,7 +53,12 @@ class FakeController {
   // The worker has acted on the directives that were set before this call.
   void AwaitDirectives();
 
+  // Fails the next `count` heartbeats.
+  void RefuseHeartbeats(int count);
+
   std::vector<v1::ReportTrialRequest> reports() const;
+  // Lines about a trial's attempt as they came in, in heartbeats that were answered and reports.
+  std::vector<v1::TrialLogEntry> log(const std::string& trial, std::int64_t attempt = 1) const;
   int refused_reports() const;
 
  private:
@@ -67,6 +72,9 @@ class FakeController {
   // By trial and attempt.
   std::map<std::pair<std::string, std::int64_t>, v1::Directive> directives_ ABSL_GUARDED_BY(mutex_);
   std::vector<v1::ReportTrialRequest> reports_ ABSL_GUARDED_BY(mutex_);
+  std::map<std::pair<std::string, std::int64_t>, std::vector<v1::TrialLogEntry>> log_
+      ABSL_GUARDED_BY(mutex_);
+  int heartbeats_to_refuse_ ABSL_GUARDED_BY(mutex_) = 0;
   // Done, by trial and attempt.
   std::map<std::pair<std::string, std::int64_t>, std::int64_t> epochs_ ABSL_GUARDED_BY(mutex_);
   // Number of the newest heartbeat that held it, by trial and attempt.

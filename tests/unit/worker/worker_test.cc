@@ -3,12 +3,17 @@
 
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
+#include <sys/mount.h>
 
+#include <cerrno>
 #include <csignal>
+#include <cstring>
 #include <filesystem>
+#include <fstream>
 #include <string>
 #include <vector>
 
+#include "absl/cleanup/cleanup.h"
 #include "absl/strings/str_cat.h"
 #include "absl/time/clock.h"
 #include "common/base/file.h"
@@ -25,6 +30,7 @@
 namespace graft::worker {
 namespace {
 
+using ::testing::ElementsAre;
 using ::testing::HasSubstr;
 using ::testing::SizeIs;
 
@@ -112,6 +118,72 @@ TEST_F(WorkerTest, TrainsUploadsAndReportsWhatItLeases) {
   EXPECT_GT(report.result().measurement().cost().bytes_moved(), 0);
   const auto weights = digest::WeightsDigest::Parse(report.result().weights()).value();
   EXPECT_TRUE(weights::LoadWeights(weights, store_.get()).ok());
+}
+
+// Messages of the lines, which must be numbered from 1 without gaps or repetitions.
+std::vector<std::string> MessagesOf(const std::vector<v1::TrialLogEntry>& log) {
+  std::vector<std::string> messages;
+  for (const v1::TrialLogEntry& entry : log) {
+    messages.push_back(entry.message());
+    EXPECT_EQ(entry.line(), static_cast<std::int64_t>(messages.size())) << entry.message();
+    EXPECT_GT(entry.time().seconds(), 0);
+  }
+  return messages;
+}
+
+TEST_F(WorkerTest, LogTellsTheTrialFromItsInputsToItsEnd) {
+  StartWorker();
+  controller_.Enqueue(LeaseOf("t", runner::TinyInitSpec()));
+  controller_.AwaitReport("t");
+  EXPECT_THAT(
+      MessagesOf(controller_.log("t")),
+      ElementsAre(HasSubstr("worker-under-test"), HasSubstr("inputs are here"),
+                  HasSubstr("before training: accuracy"), HasSubstr("epoch 1 of 2: accuracy"),
+                  HasSubstr("epoch 2 of 2: accuracy"), HasSubstr("in the store"), "completed"));
+}
+
+TEST_F(WorkerTest, LinesOfRefusedHeartbeatsComeWithALaterOne) {
+  StartWorker();
+  controller_.RefuseHeartbeats(20);
+  controller_.Enqueue(LeaseOf("t", runner::TinyInitSpec(kEndlessEpochs)));
+  controller_.AwaitEpochs("t", 3);
+  controller_.SetDirective("t", v1::DIRECTIVE_HAND_BACK);
+  controller_.AwaitReport("t");
+  const std::vector<v1::TrialLogEntry> log = controller_.log("t");
+  const std::vector<std::string> messages = MessagesOf(log);
+  ASSERT_GT(messages.size(), 5U);
+  EXPECT_THAT(messages.back(), HasSubstr("ended as FAILURE_REASON_PREEMPTED"));
+  EXPECT_EQ(log.back().severity(), v1::LOG_SEVERITY_WARNING);
+}
+
+TEST_F(WorkerTest, FullDiskFailsTheTrialAndLeavesNothingHalfWritten) {
+  const std::string directory = folder_.Join("worker");
+  ASSERT_TRUE(base::CreateDirectories(directory).ok());
+  if (mount("tmpfs", directory.c_str(), "tmpfs", 0, "size=1m") != 0) {
+    GTEST_SKIP() << "a small disk cannot be mounted here: " << std::strerror(errno);
+  }
+  const absl::Cleanup unmount = [&] {
+    worker_.reset();
+    umount(directory.c_str());
+  };
+  StartWorker();
+  controller_.Enqueue(LeaseOf("first", runner::TinyInitSpec(1)));
+  ASSERT_TRUE(controller_.AwaitReport("first").has_result());
+  const std::string filler = directory + "/filler";
+  // Until nothing more fits.
+  std::ofstream(filler) << std::string(1 << 20, 'x') << std::flush;
+
+  controller_.Enqueue(LeaseOf("full", runner::TinyInitSpec(2)));
+  const v1::ReportTrialRequest report = controller_.AwaitReport("full");
+  EXPECT_EQ(report.failure().reason(), v1::FAILURE_REASON_RESOURCE_EXHAUSTED);
+  EXPECT_THAT(report.failure().message(), HasSubstr("No space left on device"));
+  controller_.AwaitIdle();
+  EXPECT_TRUE(std::filesystem::is_empty(directory + "/trials"));
+  EXPECT_TRUE(std::filesystem::is_empty(directory + "/cache/tmp"));
+
+  std::filesystem::remove(filler);
+  controller_.Enqueue(LeaseOf("after", runner::TinyInitSpec(2)));
+  EXPECT_TRUE(controller_.AwaitReport("after").has_result());
 }
 
 TEST_F(WorkerTest, ChildrenGrowFromUploadedParents) {

@@ -108,4 +108,17 @@ absl::StatusOr<NamedTensors> LoadWeights(const digest::WeightsDigest& weights,
       });
 }
 
+absl::StatusOr<std::int64_t> CopyWeights(const digest::WeightsDigest& weights,
+                                         blob::BlobStore* from, blob::BlobStore* to) {
+  ASSIGN_OR_RETURN(const Manifest manifest, LoadManifest(weights, from));
+  std::vector<digest::BlobDigest> blobs = manifest.Blobs();
+  blobs.push_back(weights.blob());
+  std::int64_t bytes = 0;
+  for (const digest::BlobDigest& blob : blobs) {
+    RETURN_IF_ERROR(blob::CopyBlob(from, to, blob));
+    bytes += static_cast<std::int64_t>(blob.size_bytes());
+  }
+  return bytes;
+}
+
 }  // namespace graft::weights

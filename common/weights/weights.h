@@ -47,6 +47,11 @@ absl::StatusOr<Manifest> LoadManifest(const digest::WeightsDigest& weights, blob
 absl::StatusOr<tensor::NamedTensors> LoadWeights(const digest::WeightsDigest& weights,
                                                  blob::BlobStore* store);
 
+// Copies weights from one store into another, the manifest last; returns the bytes of all blobs.
+// Errors as LoadWeights.
+absl::StatusOr<std::int64_t> CopyWeights(const digest::WeightsDigest& weights,
+                                         blob::BlobStore* from, blob::BlobStore* to);
+
 }  // namespace graft::weights
 
 #endif  // GRAFT_COMMON_WEIGHTS_WEIGHTS_H_

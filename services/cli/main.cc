@@ -57,6 +57,7 @@ void AddVerbs(CLI::App& app, Session& session) {
   AddReplayCommand(app, session);
   AddDoctorCommand(app, session);
   AddDatasetCommand(app, session);
+  AddEvaluateCommand(app, session);
   AddExportCommand(app, session);
   AddImportCommand(app, session);
 }

@@ -21,23 +21,6 @@ absl::StatusOr<std::unique_ptr<blob::DiskBlobStore>> OpenScratch(const std::stri
   return blob::DiskBlobStore::Open({.directory = directory, .sync_writes = false});
 }
 
-absl::Status CopyCounted(blob::BlobStore* from, blob::BlobStore* to,
-                         const digest::BlobDigest& digest, std::int64_t* bytes) {
-  RETURN_IF_ERROR(blob::CopyBlob(from, to, digest));
-  *bytes += static_cast<std::int64_t>(digest.size_bytes());
-  return absl::OkStatus();
-}
-
-// Blobs first, then the manifest: one that is there names blobs that are.
-absl::Status CopyWeights(const digest::WeightsDigest& weights, blob::BlobStore* from,
-                         blob::BlobStore* to, std::int64_t* bytes) {
-  ASSIGN_OR_RETURN(const weights::Manifest manifest, weights::LoadManifest(weights, from));
-  for (const digest::BlobDigest& blob : manifest.Blobs()) {
-    RETURN_IF_ERROR(CopyCounted(from, to, blob, bytes));
-  }
-  return CopyCounted(from, to, weights.blob(), bytes);
-}
-
 }  // namespace
 
 absl::StatusOr<TrialFiles> TrialFiles::Create(const std::string& parent) {
@@ -48,14 +31,18 @@ absl::StatusOr<TrialFiles> TrialFiles::Create(const std::string& parent) {
 absl::Status TrialFiles::FetchWeights(const digest::WeightsDigest& weights, blob::BlobStore* store,
                                       std::int64_t* bytes) {
   ASSIGN_OR_RETURN(const auto inputs, OpenScratch(inputs_path()));
-  return CopyWeights(weights, store, inputs.get(), bytes);
+  ASSIGN_OR_RETURN(const std::int64_t copied, weights::CopyWeights(weights, store, inputs.get()));
+  *bytes += copied;
+  return absl::OkStatus();
 }
 
 absl::Status TrialFiles::UploadWeights(const digest::WeightsDigest& weights, blob::BlobStore* store,
                                        rpc::RemoteBlobStore* remote, std::int64_t* bytes) {
   {
     ASSIGN_OR_RETURN(const auto outputs, OpenScratch(outputs_path()));
-    RETURN_IF_ERROR(CopyWeights(weights, outputs.get(), store, bytes));
+    ASSIGN_OR_RETURN(const std::int64_t copied,
+                     weights::CopyWeights(weights, outputs.get(), store));
+    *bytes += copied;
   }
   return remote->CommitManifest(weights);
 }

@@ -4,6 +4,7 @@
 
 #include <memory>
 #include <string>
+#include <vector>
 
 #include "absl/strings/str_cat.h"
 #include "absl/strings/str_replace.h"
@@ -95,6 +96,19 @@ TEST_F(PortabilityTest, ExportedNetworkIsTheSameOnAnEmptyCluster) {
       abroad->Graft({"import", folder + "/architecture.json", folder + "/weights.safetensors"});
   ASSERT_EQ(imported.exit_code, 0) << imported.errors;
   EXPECT_THAT(imported.output, HasSubstr(best));
+  // It says the same of images, to the last bit.
+  const std::string images = home->Path("images");
+  ASSERT_EQ(
+      RunCommand({"python3", SourcePath("tests/integration/fashion_mnist_png.py"), images, "100"})
+          .exit_code,
+      0);
+  const std::vector<std::string> evaluate = {
+      "--output", "json", "evaluate", best, images, "--top", "10", "--dataset", "fashion_mnist"};
+  const CommandResult seen_at_home = home->Graft(evaluate);
+  EXPECT_EQ(seen_at_home.exit_code, 0) << seen_at_home.errors;
+  EXPECT_THAT(seen_at_home.output, HasSubstr("\"judged\": \"100\""));
+  EXPECT_EQ(abroad->Graft(evaluate).output, seen_at_home.output);
+
   std::string file = WriteSearchFile(abroad->Path(""), {.name = "abroad", .episodes = 1});
   const auto text = base::ReadFile(file);
   ASSERT_TRUE(text.ok());

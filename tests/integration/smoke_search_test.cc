@@ -3,6 +3,7 @@
 #include <gtest/gtest.h>
 
 #include <algorithm>
+#include <cmath>
 #include <csignal>
 #include <filesystem>
 #include <optional>
@@ -10,6 +11,7 @@
 #include <string>
 #include <vector>
 
+#include "absl/strings/str_cat.h"
 #include "absl/time/clock.h"
 #include "common/base/child_process.h"
 #include "common/base/file.h"
@@ -19,6 +21,7 @@
 namespace graft::testing {
 namespace {
 
+using ::testing::AllOf;
 using ::testing::HasSubstr;
 using ::testing::SizeIs;
 
@@ -97,6 +100,38 @@ TEST_F(LocalClusterTest, SmokeSearchFindsAChildAboveTheStartNetwork) {
   }
   const CommandResult lineage = Graft({"lineage", result->at("best_network")});
   EXPECT_THAT(lineage.output, HasSubstr("widen_layer"));
+  const CommandResult logs = Graft({"logs", search + "/trials/1", "--follow"});
+  EXPECT_EQ(logs.exit_code, 0) << logs.errors;
+  EXPECT_THAT(logs.output, AllOf(HasSubstr("inherited the parent's weights"),
+                                 HasSubstr("epoch 1 of"), HasSubstr("completed")));
+}
+
+TEST_F(LocalClusterTest, PredictionsForTheTestImagesAreAsGoodAsTheReportSays) {
+  StartLocal();
+  const std::string images = folder_->Join("images");
+  const CommandResult written = RunCommand(
+      {"python3", SourcePath("tests/integration/fashion_mnist_png.py"), images, "10000"});
+  ASSERT_EQ(written.exit_code, 0) << written.errors;
+  const CommandResult submitted =
+      Graft({"--output", "json", "submit", "--wait", SourcePath("deploy/examples/smoke.yaml")});
+  ASSERT_EQ(submitted.exit_code, 0) << submitted.errors << LogText();
+  const auto result = ParseFlatJson(submitted.output);
+  ASSERT_TRUE(result.ok()) << result.status();
+  const CommandResult predicted = Graft({"evaluate", result->at("best_network"), images});
+  ASSERT_EQ(predicted.exit_code, 0) << predicted.errors;
+  const long correct = std::lround(10'000 * NumberOf(*result, "best_test_accuracy"));
+  EXPECT_THAT(predicted.output, HasSubstr(absl::StrCat(correct, " of 10000 images")));
+
+  const std::string other_size = folder_->Join("other.png");
+  ASSERT_TRUE(base::WriteFileDurably(
+                  other_size, base::ReadFile(SourcePath("tests/golden/data/colour.png")).value())
+                  .ok());
+  const CommandResult refused = Graft({"evaluate", result->at("best_network"), other_size});
+  EXPECT_EQ(refused.exit_code, 1);
+  EXPECT_THAT(refused.errors, AllOf(HasSubstr(other_size), HasSubstr("--resize")));
+  const CommandResult resized =
+      Graft({"evaluate", result->at("best_network"), other_size, "--resize", "--top", "1"});
+  EXPECT_EQ(resized.exit_code, 0) << resized.errors;
 }
 
 TEST_F(LocalClusterTest, StoppedSearchGoesOnWhenTheClusterIsStartedAgain) {

@@ -27,6 +27,7 @@ void AddReplayCommand(CLI::App& app, Session& session);
 void AddImportCommand(CLI::App& app, Session& session);
 void AddCompareCommand(CLI::App& app, Session& session);
 void AddDatasetCommand(CLI::App& app, Session& session);
+void AddEvaluateCommand(CLI::App& app, Session& session);
 void AddLogsCommand(CLI::App& app, Session& session);
 void AddExportCommand(CLI::App& app, Session& session);
 

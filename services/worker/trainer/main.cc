@@ -1,22 +1,32 @@
-// graft-trainer: runs trials for the graft-worker that started it, in a process of its own.
+// graft-trainer: runs trials for the graft-worker that started it, in a process of its own, and
+// predictions for `graft evaluate`.
+#include <google/protobuf/util/json_util.h>
+
 #include <CLI/CLI.hpp>
 #include <csignal>
 #include <cstdint>
+#include <iostream>
 #include <memory>
 #include <string>
 
+#include "absl/strings/str_cat.h"
+#include "common/base/check.h"
 #include "common/base/fd.h"
+#include "common/base/file.h"
 #include "common/base/logging.h"
+#include "common/base/status_macros.h"
 #include "common/base/version.h"
 #include "common/engine/cpu/cpu_backend.h"
 #include "common/engine/reference/reference_backend.h"
 #include "services/worker/trainer/dataset_cache.h"
+#include "services/worker/trainer/prediction_job.h"
 #include "services/worker/trainer/trainer_server.h"
 
 namespace graft::worker {
 namespace {
 
 constexpr char kName[] = "graft-trainer";
+constexpr char kEvaluate[] = "evaluate";
 constexpr int kExitFailure = 1;
 constexpr int kExitUsage = 2;
 
@@ -25,6 +35,11 @@ struct Flags {
   std::int64_t slots = 1;
   std::int64_t threads_per_trial = 1;
   std::string backend = "cpu";
+};
+
+struct EvaluateFlags {
+  std::string job;
+  std::string report;
 };
 
 std::unique_ptr<engine::Backend> MakeBackend(const Flags& flags) {
@@ -49,25 +64,63 @@ int Serve(const Flags& flags) {
   return kExitFailure;
 }
 
-}  // namespace
-}  // namespace graft::worker
+// One report of one job; what is wrong with the job is part of the report.
+int Evaluate(const Flags& flags, const EvaluateFlags& files) {
+  base::ConfigureLogging({.process_name = kName, .minimum_level = base::LogLevel::kError});
+  const std::unique_ptr<engine::Backend> backend = MakeBackend(flags);
+  const auto run = [&]() -> absl::StatusOr<v1::PredictionReport> {
+    ASSIGN_OR_RETURN(const std::string text, base::ReadFile(files.job));
+    v1::PredictionJob job;
+    if (!google::protobuf::util::JsonStringToMessage(text, &job).ok()) {
+      return absl::InvalidArgumentError(absl::StrCat(files.job, " is not a PredictionJob"));
+    }
+    return RunPredictionJob(*backend, job);
+  };
+  const absl::StatusOr<v1::PredictionReport> done = run();
+  v1::PredictionReport report;
+  if (done.ok()) {
+    report = *done;
+  } else {
+    report.set_error(std::string(done.status().message()));
+  }
+  std::string text;
+  GRAFT_CHECK(google::protobuf::util::MessageToJsonString(report, &text).ok());
+  const absl::Status written = base::WriteFileDurably(files.report, text);
+  if (written.ok()) return 0;
+  std::cerr << kName << ": " << written << "\n";
+  return kExitFailure;
+}
 
-int main(int argc, char** argv) {
-  graft::worker::Flags flags;
-  CLI::App app("Runs trials for the graft-worker that starts it; not to be started by hand.",
-               graft::worker::kName);
-  app.set_version_flag("--version", graft::base::VersionLine(graft::worker::kName));
+void AddTrainerOptions(CLI::App& app, Flags& flags) {
   app.add_option("--socket-fd", flags.socket_fd, "Inherited descriptor of the socket to the worker")
-      ->required()
       ->check(CLI::NonNegativeNumber);
   app.add_option("--slots", flags.slots, "Trials at once")->check(CLI::Range(1, 1024));
   app.add_option("--threads-per-trial", flags.threads_per_trial, "Threads of one trial")
       ->check(CLI::Range(1, 1024));
   app.add_option("--backend", flags.backend, "Engine")->check(CLI::IsMember({"cpu", "reference"}));
+}
+
+int Main(int argc, char** argv) {
+  Flags flags;
+  EvaluateFlags files;
+  CLI::App app("Runs trials for the graft-worker that starts it; not to be started by hand.",
+               kName);
+  app.set_version_flag("--version", base::VersionLine(kName));
+  AddTrainerOptions(app, flags);
+  CLI::App* evaluate = app.add_subcommand(kEvaluate, "Writes a network's predictions for images");
+  evaluate->fallthrough();
+  evaluate->add_option("job", files.job, "graft.v1.PredictionJob in JSON")->required();
+  evaluate->add_option("report", files.report, "File for the PredictionReport")->required();
   try {
     app.parse(argc, argv);
+    if (!*evaluate && flags.socket_fd < 0) throw CLI::RequiredError("--socket-fd");
   } catch (const CLI::ParseError& error) {
-    return app.exit(error) == 0 ? 0 : graft::worker::kExitUsage;
+    return app.exit(error) == 0 ? 0 : kExitUsage;
   }
-  return graft::worker::Serve(flags);
+  return *evaluate ? Evaluate(flags, files) : Serve(flags);
 }
+
+}  // namespace
+}  // namespace graft::worker
+
+int main(int argc, char** argv) { return graft::worker::Main(argc, argv); }

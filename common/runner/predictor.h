@@ -1,0 +1,38 @@
+// Predictor: what a trained network says of images.
+#ifndef GRAFT_COMMON_RUNNER_PREDICTOR_H_
+#define GRAFT_COMMON_RUNNER_PREDICTOR_H_
+
+#include <cstdint>
+#include <memory>
+#include <utility>
+#include <vector>
+
+#include "absl/status/statusor.h"
+#include "common/engine/backend.h"
+#include "common/engine/parameters.h"
+#include "common/runner/examples.h"
+#include "common/runner/probe.h"
+
+namespace graft::runner {
+
+// An image classifier in inference. Not thread-safe.
+class Predictor {
+ public:
+  // Takes up to `batch` images at once. INVALID_ARGUMENT: weights that do not fit.
+  static absl::StatusOr<Predictor> Create(engine::Backend& backend, const WeightedNetwork& network,
+                                          std::int64_t batch);
+
+  // The softmax of the logits, [count, K]. `images` are normalised, as many as `batch` at most.
+  absl::StatusOr<std::vector<double>> Probabilities(const ImageBatch& images);
+
+ private:
+  Predictor(std::unique_ptr<engine::Plan> plan, engine::ParameterVector parameters)
+      : plan_(std::move(plan)), parameters_(std::move(parameters)) {}
+
+  std::unique_ptr<engine::Plan> plan_;
+  engine::ParameterVector parameters_;
+};
+
+}  // namespace graft::runner
+
+#endif  // GRAFT_COMMON_RUNNER_PREDICTOR_H_

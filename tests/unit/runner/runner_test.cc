@@ -6,19 +6,25 @@
 
 #include <algorithm>
 #include <atomic>
+#include <cmath>
 #include <functional>
 #include <memory>
+#include <numeric>
+#include <span>
 #include <string>
+#include <string_view>
 #include <vector>
 
 #include "common/data/idx.h"
 #include "common/engine/cpu/cpu_backend.h"
 #include "common/engine/reference/reference_backend.h"
+#include "common/runner/predictor.h"
 #include "tests/unit/runner/testing.h"
 
 namespace graft::runner {
 namespace {
 
+using ::testing::ElementsAre;
 using ::testing::HasSubstr;
 using ::testing::Key;
 using ::testing::UnorderedElementsAre;
@@ -91,6 +97,49 @@ TEST_P(RunnerTest, MeasuresEachEpochAndTheCost) {
   EXPECT_GT(measurement.cost.images_per_second, 0);
   EXPECT_GT(measurement.cost.wall_time, absl::ZeroDuration());
   EXPECT_GT(measurement.cost.device_time, absl::ZeroDuration());
+}
+
+TEST_P(RunnerTest, LogTellsWhatWasInheritedAndWhatTrainingStartsFrom) {
+  TrainParent();
+  std::vector<std::string> lines;
+  const RunHooks hooks{.log = [&](std::string_view line) { lines.emplace_back(line); }};
+  ASSERT_TRUE(RunTrial(TinyDeriveSpec({Widen("conv1", 6)}), hooks).ok());
+  EXPECT_THAT(lines, ElementsAre(HasSubstr("through 1 edits"), HasSubstr("before training")));
+}
+
+TEST_P(RunnerTest, PredictionsAreAsGoodAsTheMeasurementSays) {
+  TrainParent();
+  trial::TrialSpec spec = TinyDeriveSpec({}, 0);
+  TaskOf(spec).evaluation_split = trial::Split::kTest;
+  const RunOutputs outputs = RunTrial(spec).value();
+  absl::StatusOr<Predictor> predictor =
+      Predictor::Create(*backend_, {.architecture = &spec.architecture, .weights = &parent_}, 7);
+  ASSERT_TRUE(predictor.ok()) << predictor.status();
+  const auto image_size = static_cast<std::size_t>(dataset_.image_size());
+  const auto classes = static_cast<std::size_t>(dataset_.class_count());
+  const data::ImageSet& test = dataset_.test();
+  double correct = 0;
+  double log_likelihood = 0;
+  for (std::int64_t first = 0; first < test.count(); first += 7) {
+    ImageBatch batch{.count = std::min<std::int64_t>(7, test.count() - first)};
+    batch.images.resize(batch.count * image_size);
+    for (std::int64_t i = 0; i < batch.count; ++i) {
+      normalizer_.Apply(std::span(test.pixels).subspan((first + i) * image_size, image_size),
+                        std::span(batch.images).subspan(i * image_size, image_size));
+    }
+    const std::vector<double> probabilities = predictor->Probabilities(batch).value();
+    ASSERT_EQ(probabilities.size(), batch.count * classes);
+    for (std::int64_t i = 0; i < batch.count; ++i) {
+      const auto row = std::span(probabilities).subspan(i * classes, classes);
+      EXPECT_NEAR(std::accumulate(row.begin(), row.end(), 0.0), 1, 1e-12);
+      const std::size_t label = test.labels[first + i];
+      correct += std::ranges::max_element(row) - row.begin() == static_cast<std::ptrdiff_t>(label);
+      log_likelihood += std::log(row[label]);
+    }
+  }
+  const auto count = static_cast<double>(test.count());
+  EXPECT_DOUBLE_EQ(correct / count, outputs.measurement.metrics.at("accuracy"));
+  EXPECT_NEAR(-log_likelihood / count, outputs.measurement.metrics.at("loss"), 1e-5);
 }
 
 TEST_P(RunnerTest, ChildrenKeepTheParentsFunctionBeforeTheyTrain) {

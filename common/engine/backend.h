@@ -65,8 +65,8 @@ class Plan {
                                 ParameterVector& gradients) = 0;
 
   // Value of a node (an output's or a fetched one) after the last Forward: plain row-major
-  // [count, ...] or [...] if the value is not batched. Valid until the next call. Empty if the node
-  // is neither an output nor fetched, or nothing has run.
+  // [count, ...] or [...] if the value is not batched. Valid until the next call, of this function,
+  // too. Empty if the node is neither an output nor fetched, or nothing has run.
   virtual std::span<const float> Value(arch::NodeIndex node) = 0;
   std::span<const float> Output(int index) { return Value(architecture().outputs()[index].node); }
 

@@ -159,9 +159,11 @@ absl::Status Predict(Plan& plan, ParameterVector& parameters, BatchSource& sourc
     if (batch.count == 0) return absl::OkStatus();
     SetBatch(batch, feed);
     RETURN_IF_ERROR(plan.Forward(Mode::kInference, feed, parameters));
+    // Asked first: a value may be gone once another one is asked for.
+    const float loss = plan.Output(kLoss)[0];
     visit({.logits = plan.Output(kLogits),
            .labels = {batch.labels, static_cast<std::size_t>(batch.count)},
-           .loss = plan.Output(kLoss)[0]});
+           .loss = loss});
   }
 }
 

@@ -9,6 +9,8 @@
 #include "absl/strings/str_format.h"
 #include "absl/strings/str_join.h"
 #include "absl/time/time.h"
+#include "common/transform/transformation.h"
+#include "common/wire/architecture_wire.h"
 #include "common/wire/time_wire.h"
 #include "services/cli/output.h"
 
@@ -48,27 +50,19 @@ std::string PreservationLabel(const v1::Measurement& measurement) {
   return absl::StrFormat("%.1e", measurement.preservation_error());
 }
 
-std::string ScalarText(const google::protobuf::Value& value) {
-  using Value = google::protobuf::Value;
-  switch (value.kind_case()) {
-    case Value::kNumberValue:
-      return absl::StrFormat("%g", value.number_value());
-    case Value::kStringValue:
-      return value.string_value();
-    case Value::kBoolValue:
-      return value.bool_value() ? "true" : "false";
-    default:
-      return value.ShortDebugString();
+// Without attributes that have their default values.
+std::string EditLabel(const v1::Edit& proto) {
+  absl::StatusOr<transform::Edit> edit = wire::FromProto(proto);
+  if (!edit.ok()) return proto.transformation();
+  if (const auto* kind = transform::FindTransformation(edit->transformation); kind != nullptr) {
+    for (const arch::AttributeSpec& spec : kind->attributes()) {
+      const auto given = edit->attributes.find(spec.name);
+      if (given != edit->attributes.end() && given->second == spec.default_value) {
+        edit->attributes.erase(given);
+      }
+    }
   }
-}
-
-std::string EditLabel(const v1::Edit& edit) {
-  std::vector<std::string> attributes;
-  // Struct is a hash map: order by name for a stable text.
-  std::map<std::string, std::string> ordered;
-  for (const auto& [name, value] : edit.attributes().fields()) ordered[name] = ScalarText(value);
-  for (const auto& [name, text] : ordered) attributes.push_back(absl::StrCat(name, "=", text));
-  return absl::StrCat(edit.transformation(), "(", absl::StrJoin(attributes, ", "), ")");
+  return transform::ToString(*edit);
 }
 
 void AppendLine(std::string& text, const std::string& label, const std::string& value) {

@@ -32,7 +32,7 @@ std::string StateLabel(const v1::Trial& trial);
 bool HasEnded(v1::SearchState state);
 bool HasEnded(v1::TrialState state);
 
-// "widen_layer(layer=conv1, width=8)", joined by ", ".
+// "widen_layer(layer=conv1, width=8)", joined by ", "; attributes at their defaults are left out.
 std::string EditsLabel(const google::protobuf::RepeatedPtrField<v1::Edit>& edits);
 
 }  // namespace graft::cli

@@ -53,6 +53,20 @@ class SurvivalTest : public ::testing::Test {
     ASSERT_EQ(submitted.exit_code, 0) << submitted.errors << cluster.Log("controller");
   }
 
+  // Waits until so many trials are completed; the search must still run then.
+  static void AwaitCompleted(const ProcessCluster& cluster, std::int64_t trials) {
+    const absl::Time deadline = absl::Now() + absl::Minutes(3);
+    while (absl::Now() < deadline) {
+      const auto search = (*cluster.Connect())->GetSearch("searches/1");
+      if (search.ok() && search->progress().completed_trials() >= trials) {
+        EXPECT_EQ(search->state(), v1::SEARCH_STATE_RUNNING) << "a kill would come too late";
+        return;
+      }
+      absl::SleepFor(absl::Milliseconds(20));
+    }
+    FAIL() << "the search does not go on: " << cluster.Log("controller");
+  }
+
   static std::vector<std::string> PolicyDigests(const ProcessCluster& cluster) {
     std::vector<std::string> digests;
     const auto episodes = (*cluster.Connect())->ListEpisodes("searches/1");
@@ -98,9 +112,14 @@ TEST_F(SurvivalTest, KilledSearchEndsAsTheUntouchedOneAndAsItsReplay) {
   for (std::size_t i = victims.size(); i > 1; --i) {
     std::swap(victims[i - 1], victims[rng.UniformInt(i)]);
   }
-  for (const Victim victim : victims) {
-    absl::SleepFor(absl::Milliseconds(200 + static_cast<int>(rng.UniformInt(1800))));
-    switch (victim) {
+  // Of the start network and 16 children, at random, and a random moment later.
+  std::vector<std::int64_t> points = rng.Permutation(14);
+  points.resize(victims.size());
+  std::ranges::sort(points);
+  for (std::size_t i = 0; i < victims.size(); ++i) {
+    AwaitCompleted(*cluster, points[i]);
+    absl::SleepFor(absl::Milliseconds(rng.UniformInt(200)));
+    switch (victims[i]) {
       case Victim::kController:
         cluster->controller().Kill();
         ASSERT_TRUE(cluster->RestartController().ok()) << cluster->Log("controller");

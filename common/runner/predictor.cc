@@ -7,18 +7,6 @@
 #include "common/base/status_macros.h"
 
 namespace graft::runner {
-namespace {
-
-// Appends exp(x - max) / sum of the same.
-void AppendSoftmax(std::span<const float> logits, std::vector<double>& probabilities) {
-  const double largest = *std::ranges::max_element(logits);
-  double sum = 0;
-  for (const float logit : logits) sum += std::exp(logit - largest);
-  for (const float logit : logits) probabilities.push_back(std::exp(logit - largest) / sum);
-}
-
-}  // namespace
-
 absl::StatusOr<Predictor> Predictor::Create(engine::Backend& backend,
                                             const WeightedNetwork& network, std::int64_t batch) {
   ASSIGN_OR_RETURN(std::unique_ptr<engine::Plan> plan,
@@ -28,15 +16,18 @@ absl::StatusOr<Predictor> Predictor::Create(engine::Backend& backend,
   return Predictor(std::move(plan), std::move(parameters));
 }
 
-absl::StatusOr<std::vector<double>> Predictor::Probabilities(const ImageBatch& images) {
+absl::StatusOr<std::vector<float>> Predictor::Logits(const ImageBatch& images) {
   RETURN_IF_ERROR(plan_->Forward(engine::Mode::kInference, images.AsFeed(), parameters_));
   const std::span<const float> logits = plan_->Output(0);
-  const std::size_t classes = logits.size() / static_cast<std::size_t>(images.count);
+  return std::vector<float>(logits.begin(), logits.end());
+}
+
+std::vector<double> Softmax(std::span<const float> logits) {
+  const double largest = *std::ranges::max_element(logits);
   std::vector<double> probabilities;
-  probabilities.reserve(logits.size());
-  for (std::size_t row = 0; row < logits.size(); row += classes) {
-    AppendSoftmax(logits.subspan(row, classes), probabilities);
-  }
+  double sum = 0;
+  for (const float logit : logits) sum += probabilities.emplace_back(std::exp(logit - largest));
+  for (double& probability : probabilities) probability /= sum;
   return probabilities;
 }
 

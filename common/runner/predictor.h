@@ -4,6 +4,7 @@
 
 #include <cstdint>
 #include <memory>
+#include <span>
 #include <utility>
 #include <vector>
 
@@ -22,8 +23,8 @@ class Predictor {
   static absl::StatusOr<Predictor> Create(engine::Backend& backend, const WeightedNetwork& network,
                                           std::int64_t batch);
 
-  // The softmax of the logits, [count, K]. `images` are normalised, as many as `batch` at most.
-  absl::StatusOr<std::vector<double>> Probabilities(const ImageBatch& images);
+  // The logits, [count, K]. `images` are normalised, as many as `batch` at most.
+  absl::StatusOr<std::vector<float>> Logits(const ImageBatch& images);
 
  private:
   Predictor(std::unique_ptr<engine::Plan> plan, engine::ParameterVector parameters)
@@ -32,6 +33,9 @@ class Predictor {
   std::unique_ptr<engine::Plan> plan_;
   engine::ParameterVector parameters_;
 };
+
+// exp(x) over the sum of the same; in doubles.
+std::vector<double> Softmax(std::span<const float> logits);
 
 }  // namespace graft::runner
 

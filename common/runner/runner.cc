@@ -65,9 +65,9 @@ absl::StatusOr<Start> DeriveAndVerify(engine::Backend& backend, const RunInputs&
           {.architecture = &trial::Parent(derive).architecture, .weights = inputs.parent_weights},
           {.architecture = &inherited.child, .weights = &inherited.weights}, examples.Probe()));
   const double bound = transform::PreservationBound(inherited.preservation);
-  Log(hooks, absl::StrCat("inherited the parent's weights through ", derive.edits.size(),
-                          " edits: logits differ by ", error, " of the parent's largest, at most ",
-                          bound, " is admitted"));
+  Log(hooks, absl::StrCat("inherited the parent's weights, edits: ", derive.edits.size(),
+                          "; logits differ by ", error, " of the parent's largest, at most ", bound,
+                          " is admitted"));
   if (error > bound) return NotPreservedError(error, bound);
   return Start{.weights = std::move(inherited.weights),
                .calibration_statistics = std::move(inherited.calibration_statistics),

@@ -2,8 +2,10 @@
 
 #include <google/protobuf/util/json_util.h>
 
+#include <algorithm>
 #include <filesystem>
 #include <memory>
+#include <optional>
 #include <thread>
 
 #include "absl/strings/str_cat.h"
@@ -11,10 +13,12 @@
 #include "common/base/child_process.h"
 #include "common/base/file.h"
 #include "common/base/status_macros.h"
+#include "common/base/strings.h"
 #include "common/blob/blob_io.h"
 #include "common/blob/disk_blob_store.h"
 #include "common/digest/typed_digest.h"
 #include "common/weights/weights.h"
+#include "services/cli/interrupt.h"
 #include "services/cli/output.h"
 #include "services/cli/resource_name.h"
 
@@ -22,22 +26,36 @@ namespace graft::cli {
 namespace {
 
 constexpr char kTrainer[] = "/graft-trainer";
+constexpr absl::Duration kInterruptPoll = absl::Milliseconds(100);
+constexpr unsigned kMaxThreads = 1'024;  // of the trainer
+
+unsigned Threads() { return std::clamp(std::thread::hardware_concurrency(), 1U, kMaxThreads); }
+
+// The data set that the network's trial names; NOT_FOUND if no trial tells.
+absl::StatusOr<v1::ImageClassificationTask> TaskOf(ClusterClient& client,
+                                                   const v1::Network& network) {
+  if (network.trial().empty()) return absl::NotFoundError("it was imported");
+  ASSIGN_OR_RETURN(const v1::Trial trial, client.GetTrial(network.trial()));
+  return trial.spec().task().image_classification();
+}
 
 absl::StatusOr<std::string> DatasetDigest(ClusterClient& client, const v1::Network& network,
                                           const std::string& given) {
-  if (!given.empty()) {
-    ASSIGN_OR_RETURN(const v1::Dataset dataset, client.GetDataset(DatasetName(given)));
-    return dataset.digest();
-  }
-  const absl::StatusOr<v1::Trial> trial =
-      network.trial().empty() ? absl::NotFoundError("") : client.GetTrial(network.trial());
-  if (absl::IsNotFound(trial.status())) {
+  const absl::StatusOr<v1::ImageClassificationTask> task = TaskOf(client, network);
+  if (!task.ok() && !absl::IsNotFound(task.status())) return task.status();
+  if (given.empty()) {
+    if (task.ok()) return task->dataset_digest();
     return absl::FailedPreconditionError(
         absl::StrCat("no trial tells which data set ", ShortName(network.name()),
                      " learned (it was imported, or its search deleted): --dataset names it"));
   }
-  RETURN_IF_ERROR(trial.status());
-  return trial->spec().task().image_classification().dataset_digest();
+  ASSIGN_OR_RETURN(const v1::Dataset dataset, client.GetDataset(DatasetName(given)));
+  if (task.ok() && task->dataset_digest() != dataset.digest()) {
+    return absl::FailedPreconditionError(
+        absl::StrCat(ShortName(network.name()), " learned ", task->dataset(), ", not ", given,
+                     ": images would be normalised and named wrongly"));
+  }
+  return dataset.digest();
 }
 
 // Brings weights and data set into `folder`.
@@ -70,23 +88,26 @@ absl::StatusOr<v1::PredictionReport> Run(const v1::PredictionJob& job,
   const std::string report_path = folder.Join("report.json");
   RETURN_IF_ERROR(base::WriteFileDurably(job_path, ToJson(job)));
   ASSIGN_OR_RETURN(const std::string programs, base::ProgramFolder());
-  ASSIGN_OR_RETURN(
-      base::ChildProcess trainer,
-      base::ChildProcess::Start(
-          {.arguments = {programs + kTrainer, "evaluate", job_path, report_path,
-                         "--threads-per-trial", absl::StrCat(std::thread::hardware_concurrency())},
-           .ends_with_parent = true}));
-  const std::string end = *trainer.AwaitEnd(absl::InfiniteDuration());
+  ASSIGN_OR_RETURN(base::ChildProcess trainer,
+                   base::ChildProcess::Start(
+                       {.arguments = {programs + kTrainer, "evaluate", job_path, report_path,
+                                      "--threads-per-trial", absl::StrCat(Threads())},
+                        .ends_with_parent = true}));
+  std::optional<std::string> end;
+  while (!end.has_value()) {
+    if (InterruptGuard::Interrupted()) return absl::CancelledError("stopped");
+    end = trainer.AwaitEnd(kInterruptPoll);
+  }
   const absl::StatusOr<std::string> text = base::ReadFile(report_path);
   if (!text.ok()) {
-    return absl::InternalError(absl::StrCat(programs, kTrainer, " ", end, " without a report"));
+    return absl::InternalError(absl::StrCat(programs, kTrainer, " ", *end, " without a report"));
   }
   v1::PredictionReport report;
   if (!google::protobuf::util::JsonStringToMessage(*text, &report).ok()) {
     return absl::InternalError("graft-trainer is of another version than this program");
   }
-  if (!report.error().empty()) return absl::InvalidArgumentError(report.error());
-  return report;
+  if (report.error().empty()) return report;
+  return absl::Status(static_cast<absl::StatusCode>(report.error_code()), report.error());
 }
 
 }  // namespace
@@ -99,7 +120,13 @@ absl::StatusOr<v1::PredictionReport> Predict(ClusterClient& client,
     if (!std::filesystem::exists(path, ignored)) {
       return absl::NotFoundError(absl::StrCat("no file or folder ", path));
     }
+    if (!base::IsValidUtf8(path)) {
+      return absl::InvalidArgumentError(
+          absl::StrCat("expected a name in UTF-8, found ", base::JsonQuote(path)));
+    }
   }
+  // What is fetched is removed again however this ends.
+  const InterruptGuard guard;
   ASSIGN_OR_RETURN(const base::TempDir folder, base::TempDir::Create());
   ASSIGN_OR_RETURN(const v1::PredictionJob job, Prepare(client, options, folder));
   return Run(job, folder);

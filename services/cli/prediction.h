@@ -22,8 +22,9 @@ struct PredictionOptions {
 };
 
 // Fetches network and data set and has graft-trainer, beside this program, look at the images.
-// INVALID_ARGUMENT: what the trainer refused. FAILED_PRECONDITION: no trial tells the network's
-// data set, and none is given.
+// FAILED_PRECONDITION: no trial tells the network's data set, and none is given, or another one is.
+// CANCELLED: SIGINT or SIGTERM came. Other errors are those of the store and of
+// worker::RunPredictionJob.
 absl::StatusOr<v1::PredictionReport> Predict(ClusterClient& client,
                                              const PredictionOptions& options);
 

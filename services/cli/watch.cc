@@ -5,11 +5,11 @@
 #include <unistd.h>
 
 #include <algorithm>
-#include <csignal>
 #include <iostream>
 
 #include "absl/strings/str_cat.h"
 #include "common/base/status_macros.h"
+#include "services/cli/interrupt.h"
 #include "services/cli/progress_display.h"
 #include "services/cli/search_view.h"
 
@@ -20,28 +20,6 @@ constexpr absl::Duration kReconnectPatience = absl::Minutes(2);
 constexpr int kBestNetworks = 5;
 constexpr size_t kMaxLineage = 10'000;
 constexpr int kDefaultWidth = 100;
-
-volatile std::sig_atomic_t interrupted = 0;
-
-// Notes SIGINT and SIGTERM for a scope instead of dying of them.
-class InterruptGuard {
- public:
-  InterruptGuard() {
-    interrupted = 0;
-    struct sigaction action = {};
-    action.sa_handler = [](int) { interrupted = 1; };
-    sigaction(SIGINT, &action, &old_int_);
-    sigaction(SIGTERM, &action, &old_term_);
-  }
-  ~InterruptGuard() {
-    sigaction(SIGINT, &old_int_, nullptr);
-    sigaction(SIGTERM, &old_term_, nullptr);
-  }
-
- private:
-  struct sigaction old_int_;
-  struct sigaction old_term_;
-};
 
 int TerminalWidth() {
   winsize size = {};
@@ -66,9 +44,9 @@ absl::StatusOr<v1::Search> FollowSearch(ClusterClient& client, const std::string
             display.Show(response.trial());
           }
         },
-        [] { return interrupted != 0; }));
+        InterruptGuard::Interrupted));
   }
-  if (interrupted != 0 && !HasEnded(latest.state())) {
+  if (InterruptGuard::Interrupted() && !HasEnded(latest.state())) {
     return absl::CancelledError(absl::StrCat("stopped watching; the search goes on. `graft watch ",
                                              ShortName(name), "` follows it again, `graft cancel ",
                                              ShortName(name), "` ends it"));

@@ -17,6 +17,7 @@
 namespace graft::testing {
 namespace {
 
+using ::testing::AllOf;
 using ::testing::HasSubstr;
 
 // Prints a line a tensor: name, dtype, shape, SHA-256 of its bytes. Knows the format from its
@@ -106,7 +107,8 @@ TEST_F(PortabilityTest, ExportedNetworkIsTheSameOnAnEmptyCluster) {
       "--output", "json", "evaluate", best, images, "--top", "10", "--dataset", "fashion_mnist"};
   const CommandResult seen_at_home = home->Graft(evaluate);
   EXPECT_EQ(seen_at_home.exit_code, 0) << seen_at_home.errors;
-  EXPECT_THAT(seen_at_home.output, HasSubstr("\"judged\": \"100\""));
+  EXPECT_THAT(seen_at_home.output,
+              AllOf(HasSubstr("\"judged\": \"100\""), HasSubstr("\"logits\": [")));
   EXPECT_EQ(abroad->Graft(evaluate).output, seen_at_home.output);
 
   std::string file = WriteSearchFile(abroad->Path(""), {.name = "abroad", .episodes = 1});

@@ -56,13 +56,14 @@ absl::Status Logs(const Session& session, const LogsOptions& options) {
   request.set_parent(TrialName(options.trial));
   request.set_page_size(kPageSize);
   int lines = 0;
-  while (true) {
-    // Asked first: a trial that has ended logs no more.
+  for (bool ended = false; true; absl::SleepFor(kFollowInterval)) {
+    // The controller may close the log a moment after the trial has ended: once more after that.
+    const bool last = !options.follow || ended;
     ASSIGN_OR_RETURN(const v1::Trial trial, client->GetTrial(request.parent()));
+    ended = HasEnded(trial.state());
     ASSIGN_OR_RETURN(const int new_lines, PrintNew(session, *client, request));
     lines += new_lines;
-    if (!options.follow || HasEnded(trial.state())) break;
-    absl::SleepFor(kFollowInterval);
+    if (last) break;
   }
   if (lines == 0) {
     std::cerr << "no worker has logged anything about it, or its lines made way for newer ones\n";

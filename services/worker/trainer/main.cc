@@ -82,6 +82,7 @@ int Evaluate(const Flags& flags, const EvaluateFlags& files) {
     report = *done;
   } else {
     report.set_error(std::string(done.status().message()));
+    report.set_error_code(static_cast<int>(done.status().code()));
   }
   std::string text;
   GRAFT_CHECK(google::protobuf::util::MessageToJsonString(report, &text).ok());

@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <filesystem>
 #include <memory>
+#include <new>
 #include <numeric>
 #include <span>
 #include <string>
@@ -12,6 +13,7 @@
 #include "absl/strings/str_cat.h"
 #include "common/base/file.h"
 #include "common/base/status_macros.h"
+#include "common/base/strings.h"
 #include "common/blob/disk_blob_store.h"
 #include "common/data/dataset_format.h"
 #include "common/data/folder.h"
@@ -31,11 +33,19 @@ namespace fs = std::filesystem;
 constexpr std::int64_t kBatch = 64;
 constexpr std::int64_t kDefaultTop = 3;
 
-absl::Status AppendFolder(const std::string& path, std::vector<std::string>& files) {
+// `within`: the folders that this one lies in, links resolved: a link to one of them has no end.
+absl::Status AppendFolder(const std::string& path, std::vector<fs::path> within,
+                          std::vector<std::string>& files) {
+  std::error_code ignored;
+  fs::path resolved = fs::canonical(path, ignored);
+  if (std::ranges::find(within, resolved) != within.end()) {
+    return absl::InvalidArgumentError(absl::StrCat(path, " is a link to a folder that it lies in"));
+  }
+  within.push_back(std::move(resolved));
   ASSIGN_OR_RETURN(const data::FolderListing listing, data::ListFolder(path));
   for (const std::string& file : listing.files) files.push_back(absl::StrCat(path, "/", file));
   for (const std::string& folder : listing.folders) {
-    RETURN_IF_ERROR(AppendFolder(absl::StrCat(path, "/", folder), files));
+    RETURN_IF_ERROR(AppendFolder(absl::StrCat(path, "/", folder), within, files));
   }
   return absl::OkStatus();
 }
@@ -45,12 +55,18 @@ absl::StatusOr<std::vector<std::string>> ListImages(const v1::PredictionJob& job
   for (const std::string& path : job.images()) {
     std::error_code ignored;
     if (fs::is_directory(path, ignored)) {
-      RETURN_IF_ERROR(AppendFolder(path, files));
+      RETURN_IF_ERROR(AppendFolder(path, {}, files));
     } else {
       files.push_back(path);
     }
   }
   if (files.empty()) return absl::InvalidArgumentError("expected images, found no file");
+  for (const std::string& file : files) {
+    if (!base::IsValidUtf8(file)) {
+      return absl::InvalidArgumentError(
+          absl::StrCat("expected names in UTF-8, found ", base::JsonQuote(file)));
+    }
+  }
   return files;
 }
 
@@ -65,10 +81,9 @@ class ImageReader {
 
   // Appends the normalised image.
   absl::Status Append(const std::string& path, std::vector<float>& images) const {
-    const absl::StatusOr<data::Image> image = Read(path);
-    if (!image.ok()) return base::Annotate(image.status(), path);
+    ASSIGN_OR_RETURN(const data::Image image, Read(path));
     images.resize(images.size() + image_size_);
-    normalizer_.Apply(image->pixels, std::span(images).last(image_size_));
+    normalizer_.Apply(image.pixels, std::span(images).last(image_size_));
     return absl::OkStatus();
   }
 
@@ -100,8 +115,9 @@ std::string FolderOf(std::string name) {
   return name;
 }
 
-v1::Prediction ToPrediction(const std::string& path, std::span<const double> probabilities,
+v1::Prediction ToPrediction(const std::string& path, std::span<const float> logits,
                             std::span<const std::string> names, std::int64_t top) {
+  const std::vector<double> probabilities = runner::Softmax(logits);
   std::vector<std::size_t> order(probabilities.size());
   std::iota(order.begin(), order.end(), 0);
   std::ranges::stable_sort(
@@ -116,6 +132,7 @@ v1::Prediction ToPrediction(const std::string& path, std::span<const double> pro
   const std::string folder = fs::path(path).parent_path().filename().string();
   const auto expected = std::ranges::find(names, folder, FolderOf);
   if (expected != names.end()) prediction.set_expected(*expected);
+  prediction.mutable_logits()->Add(logits.begin(), logits.end());
   return prediction;
 }
 
@@ -138,10 +155,7 @@ absl::StatusOr<std::int64_t> TopOf(const v1::PredictionJob& job, std::int64_t cl
       absl::StrCat("--top ", job.top(), ", expected 1 to ", classes, ", the number of classes"));
 }
 
-}  // namespace
-
-absl::StatusOr<v1::PredictionReport> RunPredictionJob(engine::Backend& backend,
-                                                      const v1::PredictionJob& job) {
+absl::StatusOr<v1::PredictionReport> Run(engine::Backend& backend, const v1::PredictionJob& job) {
   ASSIGN_OR_RETURN(const std::vector<std::string> files, ListImages(job));
   ASSIGN_OR_RETURN(const arch::Architecture architecture, wire::FromProto(job.architecture()));
   ASSIGN_OR_RETURN(const data::Dataset dataset, data::ReadDatasetFile(job.dataset_path()));
@@ -162,16 +176,30 @@ absl::StatusOr<v1::PredictionReport> RunPredictionJob(engine::Backend& backend,
     const auto batch =
         std::span(files).subspan(begin, std::min<std::size_t>(kBatch, files.size() - begin));
     runner::ImageBatch images{.count = static_cast<std::int64_t>(batch.size())};
-    for (const std::string& path : batch) RETURN_IF_ERROR(reader.Append(path, images.images));
-    ASSIGN_OR_RETURN(const std::vector<double> probabilities, predictor.Probabilities(images));
     for (std::size_t i = 0; i < batch.size(); ++i) {
-      *report.add_predictions() =
-          ToPrediction(batch[i], std::span(probabilities).subspan(i * classes, classes),
-                       dataset.class_names(), top);
+      RETURN_IF_ERROR(base::Annotate(
+          reader.Append(batch[i], images.images),
+          absl::StrCat(batch[i], " (image ", begin + i + 1, " of ", files.size(), ")")));
+    }
+    ASSIGN_OR_RETURN(const std::vector<float> logits, predictor.Logits(images));
+    for (std::size_t i = 0; i < batch.size(); ++i) {
+      *report.add_predictions() = ToPrediction(
+          batch[i], std::span(logits).subspan(i * classes, classes), dataset.class_names(), top);
     }
   }
   Judge(report);
   return report;
+}
+
+}  // namespace
+
+absl::StatusOr<v1::PredictionReport> RunPredictionJob(engine::Backend& backend,
+                                                      const v1::PredictionJob& job) {
+  try {
+    return Run(backend, job);
+  } catch (const std::bad_alloc&) {
+    return absl::ResourceExhaustedError("out of memory");
+  }
 }
 
 }  // namespace graft::worker

@@ -11,7 +11,8 @@ namespace graft::worker {
 // Images are decoded one after another, converted to the data set's colours, resized if the job
 // says so, normalised as the trials' images were, and shown to the network a batch at a time.
 // INVALID_ARGUMENT: no images, an image that cannot be decoded or has another size than the network
-// sees, weights that do not fit, top beyond the classes; names the file. NOT_FOUND: no such file.
+// sees, weights that do not fit, top beyond the classes; names the file and its position.
+// NOT_FOUND: no such file. RESOURCE_EXHAUSTED: out of memory.
 absl::StatusOr<v1::PredictionReport> RunPredictionJob(engine::Backend& backend,
                                                       const v1::PredictionJob& job);
 

@@ -104,7 +104,8 @@ TEST_P(RunnerTest, LogTellsWhatWasInheritedAndWhatTrainingStartsFrom) {
   std::vector<std::string> lines;
   const RunHooks hooks{.log = [&](std::string_view line) { lines.emplace_back(line); }};
   ASSERT_TRUE(RunTrial(TinyDeriveSpec({Widen("conv1", 6)}), hooks).ok());
-  EXPECT_THAT(lines, ElementsAre(HasSubstr("through 1 edits"), HasSubstr("before training")));
+  EXPECT_THAT(lines, ElementsAre(HasSubstr("inherited the parent's weights, edits: 1"),
+                                 HasSubstr("before training")));
 }
 
 TEST_P(RunnerTest, PredictionsAreAsGoodAsTheMeasurementSays) {
@@ -127,10 +128,10 @@ TEST_P(RunnerTest, PredictionsAreAsGoodAsTheMeasurementSays) {
       normalizer_.Apply(std::span(test.pixels).subspan((first + i) * image_size, image_size),
                         std::span(batch.images).subspan(i * image_size, image_size));
     }
-    const std::vector<double> probabilities = predictor->Probabilities(batch).value();
-    ASSERT_EQ(probabilities.size(), batch.count * classes);
+    const std::vector<float> logits = predictor->Logits(batch).value();
+    ASSERT_EQ(logits.size(), batch.count * classes);
     for (std::int64_t i = 0; i < batch.count; ++i) {
-      const auto row = std::span(probabilities).subspan(i * classes, classes);
+      const std::vector<double> row = Softmax(std::span(logits).subspan(i * classes, classes));
       EXPECT_NEAR(std::accumulate(row.begin(), row.end(), 0.0), 1, 1e-12);
       const std::size_t label = test.labels[first + i];
       correct += std::ranges::max_element(row) - row.begin() == static_cast<std::ptrdiff_t>(label);

@@ -133,8 +133,8 @@ TEST_F(PredictionJobTest, OtherSizesAreRefusedUnlessTheyAreResized) {
   job_.add_images(Place("grey.png", "large.png"));
   const absl::Status refused = Run().status();
   EXPECT_TRUE(absl::IsInvalidArgument(refused)) << refused;
-  EXPECT_THAT(std::string(refused.message()),
-              AllOf(HasSubstr("large.png: is 5x7"), HasSubstr("sees 3x3"), HasSubstr("--resize")));
+  EXPECT_THAT(std::string(refused.message()), AllOf(HasSubstr("large.png (image 1 of 1): is 5x7"),
+                                                    HasSubstr("sees 3x3"), HasSubstr("--resize")));
   job_.set_resize(true);
   EXPECT_TRUE(Run().ok()) << Run().status();
 }

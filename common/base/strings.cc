@@ -117,6 +117,19 @@ std::string Readable(std::string_view text, std::size_t max_bytes) {
   return out;
 }
 
+std::string SingleLine(std::string_view text, std::size_t max_bytes) {
+  const std::string readable = Readable(text, max_bytes);
+  std::string out;
+  for (std::size_t i = 0; i < readable.size(); ++i) {
+    const auto byte = static_cast<uint8_t>(readable[i]);
+    // U+0080 to U+009F are the bytes 0xC2 and 0x80 to 0x9F.
+    const bool c1 = byte == 0xC2 && static_cast<uint8_t>(readable[i + 1]) < 0xA0;
+    if (c1) ++i;
+    out.push_back(byte < 0x20 || byte == 0x7F || c1 ? ' ' : readable[i]);
+  }
+  return out;
+}
+
 std::string HexEncode(std::span<const uint8_t> bytes) {
   std::string hex;
   hex.reserve(2 * bytes.size());

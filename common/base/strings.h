@@ -27,6 +27,9 @@ bool IsValidUtf8(std::string_view text);
 // a broken string would break a whole message.
 std::string Readable(std::string_view text, std::size_t max_bytes);
 
+// The same, with a space for each control character (C0, delete, C1: what moves a terminal).
+std::string SingleLine(std::string_view text, std::size_t max_bytes);
+
 // Lower-case hexadecimal, two digits a byte.
 std::string HexEncode(std::span<const uint8_t> bytes);
 

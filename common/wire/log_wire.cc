@@ -1,9 +1,5 @@
 #include "common/wire/log_wire.h"
 
-#include <algorithm>
-#include <string>
-#include <string_view>
-
 #include "absl/status/statusor.h"
 #include "common/base/check.h"
 #include "common/base/strings.h"
@@ -13,14 +9,6 @@ namespace graft::wire {
 namespace {
 
 using trial::LogSeverity;
-
-// One line of text, short enough.
-std::string ToLine(std::string_view message) {
-  std::string line = base::Readable(message, trial::kMaxLogMessageBytes);
-  std::replace_if(
-      line.begin(), line.end(), [](char c) { return static_cast<unsigned char>(c) < 0x20; }, ' ');
-  return line;
-}
 
 v1::LogSeverity SeverityToProto(LogSeverity severity) {
   switch (severity) {
@@ -53,7 +41,7 @@ v1::TrialLogEntry ToProto(const trial::LogEntry& entry) {
   proto.set_line(entry.line);
   *proto.mutable_time() = ToProto(entry.time);
   proto.set_severity(SeverityToProto(entry.severity));
-  proto.set_message(ToLine(entry.message));
+  proto.set_message(base::SingleLine(entry.message, trial::kMaxLogMessageBytes));
   return proto;
 }
 
@@ -62,7 +50,7 @@ trial::LogEntry FromProto(const v1::TrialLogEntry& proto) {
   return {.line = proto.line(),
           .time = time.value_or(absl::UnixEpoch()),
           .severity = SeverityFromProto(proto.severity()),
-          .message = ToLine(proto.message())};
+          .message = base::SingleLine(proto.message(), trial::kMaxLogMessageBytes)};
 }
 
 }  // namespace graft::wire

@@ -65,6 +65,7 @@ absl::StatusOr<std::unique_ptr<ControllerServer>> ControllerServer::Start(
       SearchService::Options{.weight_store_address = store_address});
   server->trial_service_ =
       std::make_unique<TrialService>(server->controller_.get(), parts.trial_log, parts.clock);
+  server->log_writer_ = std::make_unique<TaskThread>();
   server->controller_->SetListener(server.get());
   PublishMetrics(server->controller_.get(), &server->metrics_);
 
@@ -101,15 +102,19 @@ void ControllerServer::OnSearchChanged(SearchId search) {
 }
 
 void ControllerServer::OnAttemptFailed(const AttemptEnd& end) {
-  // Of what a worker reports, it tells more itself; one that fell silent tells nothing any more.
+  // A worker that reports tells more itself; one that fell silent cannot.
+  const bool told = end.failure.reason != trial::FailureReason::kLost;
   const trial::LogEntry closing{
       .line = kClosingLine,
       .time = clock_->Now(),
       .severity = end.queued_again ? trial::LogSeverity::kWarning : trial::LogSeverity::kError,
-      .message = absl::StrCat(base::ToAbsl(ToString(end.failure.reason)), ": ", end.failure.message,
-                              end.queued_again ? "; queued again" : "; given up")};
-  const absl::Status logged = trial_log_->Append(end.attempt, end.worker, {&closing, 1});
-  if (!logged.ok()) base::LogWarning("lines of a trial's log are lost", {{"error", logged}});
+      .message = absl::StrCat(end.queued_again ? "queued again" : "given up", ": ",
+                              base::ToAbsl(ToString(end.failure.reason)), told ? "" : ", ",
+                              told ? "" : end.failure.message)};
+  log_writer_->Post([this, end, closing] {
+    const absl::Status logged = trial_log_->Append(end.attempt, end.worker, {&closing, 1});
+    if (!logged.ok()) base::LogWarning("lines of a trial's log are lost", {{"error", logged}});
+  });
 }
 
 }  // namespace graft::controller

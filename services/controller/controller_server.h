@@ -69,6 +69,7 @@ class ControllerServer final : private ControllerListener {
   std::unique_ptr<SearchService> search_service_;
   std::unique_ptr<TrialService> trial_service_;
   std::unique_ptr<rpc::Server> server_;
+  std::unique_ptr<TaskThread> log_writer_;
   std::unique_ptr<TaskThread> ticker_;
 };
 

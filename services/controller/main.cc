@@ -23,6 +23,17 @@ namespace {
 // After the name of the database file.
 constexpr char kTrialLogSuffix[] = ".logs";
 
+absl::StatusOr<std::unique_ptr<SqliteTrialLog>> OpenTrialLog(const v1::ControllerConfig& config,
+                                                             SqliteEventLog& events) {
+  SqliteTrialLog::Options options{.path = config.database() + kTrialLogSuffix};
+  if (config.max_log_lines() > 0) options.max_lines = config.max_log_lines();
+  ASSIGN_OR_RETURN(std::unique_ptr<SqliteTrialLog> log, SqliteTrialLog::OpenOrReplace(options));
+  // Beside a new database, lines are of trials that it does not know, under the same keys.
+  ASSIGN_OR_RETURN(const bool is_new, events.IsEmpty());
+  if (is_new) RETURN_IF_ERROR(log->Clear());
+  return log;
+}
+
 absl::Status Serve(const v1::ControllerConfig& config, rpc::ShutdownSignal* signal) {
   if (config.weight_store().address().empty()) {
     return base::InvalidFieldError("weight_store.address", "is missing");
@@ -31,16 +42,10 @@ absl::Status Serve(const v1::ControllerConfig& config, rpc::ShutdownSignal* sign
   rpc::RemoteBlobStore store(channel, {});
   ASSIGN_OR_RETURN(const std::unique_ptr<SqliteEventLog> log,
                    SqliteEventLog::Open(config.database()));
-  SqliteTrialLog::Options trial_log_options{.path = config.database() + kTrialLogSuffix};
-  if (config.max_log_lines() > 0) trial_log_options.max_lines = config.max_log_lines();
-  const absl::StatusOr<std::unique_ptr<SqliteTrialLog>> trial_log =
-      SqliteTrialLog::Open(trial_log_options);
-  if (!trial_log.ok()) {
-    return base::Annotate(trial_log.status(), "trials' logs (nothing else is in this file)");
-  }
+  ASSIGN_OR_RETURN(const std::unique_ptr<SqliteTrialLog> trial_log, OpenTrialLog(config, *log));
   ASSIGN_OR_RETURN(const std::unique_ptr<ControllerServer> server,
                    ControllerServer::Start(config, {.log = log.get(),
-                                                    .trial_log = trial_log->get(),
+                                                    .trial_log = trial_log.get(),
                                                     .store = &store,
                                                     .clock = &base::RealClock(),
                                                     .explorers = MakeExplorer}));

@@ -196,8 +196,8 @@ grpc::ServerUnaryReactor* TrialService::Heartbeat(grpc::CallbackServerContext* c
     ASSIGN_OR_RETURN(const std::vector<LeaseStatus> leases, LeaseStatusesFromProto(*request));
     ASSIGN_OR_RETURN(std::vector<Directive> directives,
                      controller_->Heartbeat(WorkerInfoFromProto(request->worker()), leases));
+    // Of leases that are to stop, too: their lines tell what happened.
     for (std::size_t i = 0; i < leases.size(); ++i) {
-      if (directives[i] != Directive::kContinue) continue;
       Log(leases[i].attempt, request->worker().name(), request->leases(static_cast<int>(i)).log());
     }
     return directives;
@@ -217,9 +217,9 @@ grpc::ServerUnaryReactor* TrialService::ReportTrial(grpc::CallbackServerContext*
   const absl::StatusOr<Report> report = ReportFromProto(*request);
   absl::Status status = report.status();
   if (report.ok()) {
-    // Before the controller's own closing line. What a late attempt tells is worth reading, too.
-    Log(report->attempt, report->worker, request->log());
     status = controller_->ReportTrial(report->worker, report->attempt, report->outcome);
+    // What a late attempt tells is worth reading, too.
+    if (!absl::IsInvalidArgument(status)) Log(report->attempt, report->worker, request->log());
   }
   reactor->Finish(rpc::ToGrpc(status));
   return reactor;
@@ -227,7 +227,7 @@ grpc::ServerUnaryReactor* TrialService::ReportTrial(grpc::CallbackServerContext*
 
 void TrialService::Log(const Attempt& attempt, const std::string& worker,
                        const google::protobuf::RepeatedPtrField<v1::TrialLogEntry>& lines) {
-  if (lines.empty()) return;
+  if (lines.empty() || !controller_->IsKnown(attempt)) return;
   const absl::Status logged = log_->Append(attempt, worker, LogFromProto(lines));
   if (!logged.ok()) base::LogWarning("lines of a trial's log are lost", {{"error", logged}});
 }

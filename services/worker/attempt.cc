@@ -6,7 +6,6 @@
 #include <vector>
 
 #include "absl/strings/str_cat.h"
-#include "common/base/clock.h"
 #include "common/base/logging.h"
 #include "common/base/status_macros.h"
 #include "common/wire/log_wire.h"
@@ -35,8 +34,8 @@ v1::FailureReason ReasonOf(const absl::Status& status) {
   }
 }
 
-// Lines of one heartbeat for each attempt: with a thousand attempts, it stays below gRPC's limit.
-constexpr std::size_t kMaxLinesTold = 100;
+// Room for lines in a report: all of an attempt.
+constexpr std::size_t kReportLogBytes = 2 << 20;
 
 std::string EpochLine(const v1::EpochMeasurement& epoch, std::int64_t epochs) {
   std::string line = absl::StrCat("epoch ", epoch.epoch(), " of ", epochs, ":");
@@ -56,7 +55,7 @@ Attempt::Attempt(v1::Lease lease, const AttemptContext* context)
     : lease_(std::move(lease)),
       context_(context),
       run_id_(absl::StrCat(lease_.trial(), "#", lease_.attempt())),
-      log_(&base::RealClock()) {}
+      log_(context->clock) {}
 
 void Attempt::Drop() { Interrupt(Wish::kDrop); }
 
@@ -75,11 +74,11 @@ Attempt::Wish Attempt::wish() const {
   return wish_;
 }
 
-v1::LeaseStatus Attempt::Status() const {
+v1::LeaseStatus Attempt::Status(std::size_t& log_budget_bytes) const {
   v1::LeaseStatus status;
   status.set_trial(lease_.trial());
   status.set_attempt(lease_.attempt());
-  AddLines(log_.Pending(kMaxLinesTold), status);
+  AddLines(log_.Pending(log_budget_bytes), status);
   const base::MutexLock lock(&mutex_);
   status.set_epochs_done(newest_epoch_.epoch());
   *status.mutable_measurement() = newest_epoch_;
@@ -90,7 +89,7 @@ void Attempt::Acknowledge(const v1::LeaseStatus& status) {
   if (!status.log().empty()) log_.Acknowledge(status.log().rbegin()->line());
 }
 
-void Attempt::Run() {
+v1::TrialEnded Attempt::Run() {
   base::LogInfo("trial started", {{"trial", lease_.display_name()}, {"attempt", lease_.attempt()}});
   log_.Add(LogSeverity::kInfo, absl::StrCat("attempt ", lease_.attempt(), " on worker ",
                                             context_->worker, ", ", context_->description));
@@ -115,6 +114,7 @@ void Attempt::Run() {
   } else {
     Report(end);
   }
+  return end;
 }
 
 v1::TrialEnded Attempt::Execute() {
@@ -173,8 +173,8 @@ void Attempt::OnProgress(const v1::TrialProgress& progress) {
   if (progress.has_log()) {
     const trial::LogEntry entry = wire::FromProto(progress.log());
     log_.Add(entry.severity, entry.message);
-    return;
   }
+  if (!progress.has_measurement()) return;
   log_.Add(LogSeverity::kInfo, EpochLine(progress.measurement(), lease_.spec().recipe().epochs()));
   const base::MutexLock lock(&mutex_);
   newest_epoch_ = progress.measurement();
@@ -200,7 +200,8 @@ void Attempt::Report(const v1::TrialEnded& end) {
   } else {
     *report.mutable_failure() = end.failure();
   }
-  AddLines(log_.Pending(trial::kMaxLogLines), report);
+  std::size_t log_budget_bytes = kReportLogBytes;
+  AddLines(log_.Pending(log_budget_bytes), report);
   const absl::Status reported = context_->controller->ReportTrial(report);
   if (reported.ok()) {
     base::LogInfo("trial reported",

@@ -2,12 +2,14 @@
 #ifndef GRAFT_SERVICES_WORKER_ATTEMPT_H_
 #define GRAFT_SERVICES_WORKER_ATTEMPT_H_
 
+#include <cstddef>
 #include <cstdint>
 #include <memory>
 #include <string>
 
 #include "absl/status/status.h"
 #include "absl/status/statusor.h"
+#include "common/base/clock.h"
 #include "common/base/mutex.h"
 #include "common/blob/blob_store.h"
 #include "common/rpc/remote_blob_store.h"
@@ -34,6 +36,7 @@ struct AttemptContext {
   TrainerSupervisor* trainer = nullptr;
   Quarantine* quarantine = nullptr;
   WorkerMetrics* metrics = nullptr;
+  const base::Clock* clock = nullptr;
 };
 
 // Run is called once; the other functions may be called from any thread meanwhile.
@@ -43,8 +46,8 @@ class Attempt {
 
   const v1::Lease& lease() const { return lease_; }
 
-  // Fetches the inputs, trains, uploads the result and reports how it ended.
-  void Run();
+  // Fetches the inputs, trains, uploads the result and reports how it ended, which is returned.
+  v1::TrialEnded Run();
 
   // Stops training. Drop: the lease is gone, and nothing is reported but a result that is finished.
   // HandBack: PREEMPTED is. Both may come before the trainer knows of the trial: call them again
@@ -52,8 +55,8 @@ class Attempt {
   void Drop();
   void HandBack();
 
-  // For a heartbeat.
-  v1::LeaseStatus Status() const;
+  // For a heartbeat; `log_budget_bytes` is what room there is for lines, and less afterwards.
+  v1::LeaseStatus Status(std::size_t& log_budget_bytes) const;
   // The controller has answered a heartbeat with this status.
   void Acknowledge(const v1::LeaseStatus& status);
 

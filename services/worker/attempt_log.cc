@@ -1,9 +1,14 @@
 #include "services/worker/attempt_log.h"
 
-#include <algorithm>
-#include <string>
+#include "common/base/strings.h"
 
 namespace graft::worker {
+namespace {
+
+// Of a line beside its message, in a proto.
+constexpr std::size_t kEntryBytes = 32;
+
+}  // namespace
 
 using trial::LogSeverity;
 
@@ -23,13 +28,19 @@ void AttemptLog::Append(LogSeverity severity, std::string_view message) {
   pending_.push_back({.line = ++last_line_,
                       .time = clock_->Now(),
                       .severity = severity,
-                      .message = std::string(message)});
+                      .message = base::SingleLine(message, trial::kMaxLogMessageBytes)});
 }
 
-std::vector<trial::LogEntry> AttemptLog::Pending(std::size_t limit) const {
+std::vector<trial::LogEntry> AttemptLog::Pending(std::size_t& budget_bytes) const {
   const base::MutexLock lock(&mutex_);
-  const auto count = static_cast<std::ptrdiff_t>(std::min(limit, pending_.size()));
-  return {pending_.begin(), pending_.begin() + count};
+  std::vector<trial::LogEntry> lines;
+  for (const trial::LogEntry& entry : pending_) {
+    const std::size_t bytes = entry.message.size() + kEntryBytes;
+    if (bytes > budget_bytes) break;
+    budget_bytes -= bytes;
+    lines.push_back(entry);
+  }
+  return lines;
 }
 
 void AttemptLog::Acknowledge(std::int64_t line) {

@@ -25,8 +25,9 @@ class AttemptLog {
 
   void Add(trial::LogSeverity severity, std::string_view message);
 
-  // The oldest lines that are not acknowledged, at most `limit`.
-  std::vector<trial::LogEntry> Pending(std::size_t limit) const;
+  // The oldest lines that are not acknowledged, as many as `budget_bytes` has room for, which what
+  // they take is taken from.
+  std::vector<trial::LogEntry> Pending(std::size_t& budget_bytes) const;
   // The controller has all lines up to this number.
   void Acknowledge(std::int64_t line);
 

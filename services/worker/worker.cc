@@ -10,6 +10,7 @@
 #include "absl/strings/str_cat.h"
 #include "absl/time/clock.h"
 #include "common/base/child_process.h"
+#include "common/base/clock.h"
 #include "common/base/file.h"
 #include "common/base/logging.h"
 #include "common/base/status_macros.h"
@@ -27,6 +28,11 @@ constexpr absl::Duration kStopRepeat = absl::Milliseconds(200);
 constexpr absl::Duration kStopPatience = absl::Seconds(5);
 constexpr std::int64_t kDefaultCacheBytes = std::int64_t{10} << 30;
 constexpr size_t kMaxDigestsTold = 1000;
+// Of all attempts' lines in a heartbeat; gRPC's limit is 4 MiB.
+constexpr size_t kHeartbeatLogBytes = 1 << 20;
+// After a trial that found a disk full: another worker may have room, this one may have it later.
+constexpr rpc::RetryPolicy kDiskFullPolicy = {.initial_backoff = absl::Seconds(1),
+                                              .max_backoff = absl::Minutes(5)};
 // Below the worker's folder. The last two hold nothing that outlives the process.
 constexpr char kCacheFolder[] = "/cache";
 constexpr char kTrialsFolder[] = "/trials";
@@ -93,7 +99,8 @@ absl::StatusOr<std::unique_ptr<Worker>> Worker::Start(const v1::WorkerConfig& co
                      .datasets = worker->datasets_.get(),
                      .trainer = worker->trainer_.get(),
                      .quarantine = &worker->quarantine_,
-                     .metrics = &worker->metrics_};
+                     .metrics = &worker->metrics_,
+                     .clock = &base::RealClock()};
   worker->metrics_.Observe(
       [w = worker.get()] { return w->cache_->Stats(); },
       [w = worker.get()] { return static_cast<double>(w->trainer_->crash_count()); });
@@ -107,7 +114,10 @@ absl::StatusOr<std::unique_ptr<Worker>> Worker::Start(const v1::WorkerConfig& co
 
 Worker::Worker(const v1::WorkerConfig& config, rpc::InterruptibleSleeper* sleeper,
                metrics::Registry* metrics)
-    : config_(config), sleeper_(sleeper), metrics_(metrics) {
+    : config_(config),
+      sleeper_(sleeper),
+      metrics_(metrics),
+      disk_full_backoff_(kDiskFullPolicy, rpc::JitterRng()) {
   info_.set_name(config.name());
   info_.set_slots(config.slots());
   info_.set_threads(config.threads_per_trial());
@@ -215,8 +225,14 @@ std::int64_t Worker::AwaitFreeSlots() {
     Reap();
     if (stopping_) return 0;
     const auto active = static_cast<std::int64_t>(active_.size());
-    if (active < config_.slots()) return config_.slots() - active;
-    changed_.Wait(&mutex_);
+    const absl::Duration rest = rest_until_ - absl::Now();
+    if (rest > absl::ZeroDuration()) {
+      changed_.WaitFor(&mutex_, rest);
+    } else if (active < config_.slots()) {
+      return config_.slots() - active;
+    } else {
+      changed_.Wait(&mutex_);
+    }
   }
 }
 
@@ -229,8 +245,15 @@ void Worker::Begin(const v1::Lease& lease) {
 }
 
 void Worker::Run(ActiveTrial& trial) {
-  trial.attempt.Run();
+  const v1::TrialEnded end = trial.attempt.Run();
   const base::MutexLock lock(&mutex_);
+  if (end.failure().reason() == v1::FAILURE_REASON_RESOURCE_EXHAUSTED) {
+    rest_until_ = absl::Now() + disk_full_backoff_.Next();
+    base::LogWarning("no trials are leased for a while: a disk is full",
+                     {{"until", absl::FormatTime(rest_until_, absl::UTCTimeZone())}});
+  } else if (end.has_result()) {
+    disk_full_backoff_.Reset();
+  }
   trial.done = true;
   changed_.SignalAll();
 }
@@ -266,9 +289,10 @@ void Worker::HeartbeatLoop() {
 v1::HeartbeatRequest Worker::NewHeartbeat() {
   v1::HeartbeatRequest request;
   *request.mutable_worker() = info_;
+  size_t log_budget_bytes = kHeartbeatLogBytes;
   const base::MutexLock lock(&mutex_);
   for (const ActiveTrial& trial : active_) {
-    if (!trial.done) *request.add_leases() = trial.attempt.Status();
+    if (!trial.done) *request.add_leases() = trial.attempt.Status(log_budget_bytes);
   }
   return request;
 }

@@ -96,6 +96,9 @@ class Worker {
   base::CondVar changed_;
   std::list<ActiveTrial> active_ ABSL_GUARDED_BY(mutex_);
   bool stopping_ ABSL_GUARDED_BY(mutex_) = false;
+  // Before that, nothing is leased.
+  absl::Time rest_until_ ABSL_GUARDED_BY(mutex_) = absl::InfinitePast();
+  rpc::Backoff disk_full_backoff_ ABSL_GUARDED_BY(mutex_);
 
   std::thread lease_thread_;
   std::thread heartbeat_thread_;

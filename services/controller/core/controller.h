@@ -54,7 +54,8 @@ struct AttemptEnd {
   bool queued_again = false;  // otherwise the trial is given up
 };
 
-// Told of changes, by whichever thread made them and without the controller's lock. Must not block.
+// Told of changes, by whichever thread made them and without the controller's lock. Must not block:
+// no disk, no network.
 class ControllerListener {
  public:
   virtual ~ControllerListener() = default;
@@ -202,7 +203,10 @@ class Controller {
                                                    const std::vector<LeaseStatus>& leases);
   // Ends an attempt. Saying the same again is OK. FAILED_PRECONDITION: the attempt is not the
   // current one, of another worker, or ended otherwise. NOT_FOUND: no such evaluation.
+  // INVALID_ARGUMENT: a field error.
   absl::Status ReportTrial(std::string_view worker, const Attempt& attempt, const Outcome& outcome);
+  // Whether there is or was such an attempt, of whichever worker.
+  bool IsKnown(const Attempt& attempt) const;
   // How often a worker should send a heartbeat.
   absl::Duration heartbeat_interval() const;
   absl::Duration lease_duration() const { return options_.lease_duration; }

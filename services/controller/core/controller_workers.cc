@@ -26,9 +26,16 @@ absl::Status CheckText(std::string_view field, std::string_view text, std::size_
                                  absl::StrCat("expected at most ", max_bytes, " bytes of UTF-8"));
 }
 
+// Names are printed to terminals.
+absl::Status CheckWorkerName(std::string_view field, std::string_view name) {
+  if (name.empty()) return base::InvalidFieldError(field, "is missing");
+  RETURN_IF_ERROR(CheckText(field, name, kMaxWorkerTextBytes));
+  if (base::SingleLine(name, name.size()) == name) return absl::OkStatus();
+  return base::InvalidFieldError(field, "has control characters");
+}
+
 absl::Status CheckWorker(const WorkerInfo& worker) {
-  if (worker.name.empty()) return base::InvalidFieldError("worker.name", "is missing");
-  RETURN_IF_ERROR(CheckText("worker.name", worker.name, kMaxWorkerTextBytes));
+  RETURN_IF_ERROR(CheckWorkerName("worker.name", worker.name));
   RETURN_IF_ERROR(CheckText("worker.host", worker.host, kMaxNumericsClassBytes));
   if (worker.threads < 1) return base::InvalidFieldError("worker.threads", "is negative");
   RETURN_IF_ERROR(CheckText("worker.version", worker.version, kMaxWorkerTextBytes));
@@ -123,6 +130,12 @@ bool Controller::IsCurrent(const Attempt& attempt, std::string_view worker) cons
   const Evaluation* evaluation = state_.FindEvaluation(attempt.key);
   return evaluation != nullptr && evaluation->state == TrialState::kLeased &&
          evaluation->attempt == attempt.number && evaluation->worker == worker;
+}
+
+bool Controller::IsKnown(const Attempt& attempt) const {
+  base::MutexLock lock(&mutex_);
+  const Evaluation* evaluation = state_.FindEvaluation(attempt.key);
+  return evaluation != nullptr && attempt.number >= 1 && attempt.number <= evaluation->attempt;
 }
 
 void Controller::PinSearches(const WorkerInfo& worker) {
@@ -222,6 +235,7 @@ absl::StatusOr<std::vector<Directive>> Controller::Heartbeat(
 
 absl::Status Controller::ReportTrial(std::string_view worker, const Attempt& attempt,
                                      const Outcome& outcome) {
+  RETURN_IF_ERROR(CheckWorkerName("worker", worker));
   Transaction transaction(this);
   ExpireLeases(clock_->Now());
   const Evaluation* evaluation = state_.FindEvaluation(attempt.key);

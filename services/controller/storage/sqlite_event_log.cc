@@ -129,6 +129,14 @@ absl::StatusOr<PolicySnapshot> SqliteEventLog::ReadSnapshot(SearchId search) {
   return snapshot;
 }
 
+absl::StatusOr<bool> SqliteEventLog::IsEmpty() {
+  int events = 0;
+  RETURN_IF_ERROR(database_->Run("read", [&](soci::session& session) {
+    session << "SELECT count(*) FROM (SELECT 1 FROM events LIMIT 1)", soci::into(events);
+  }));
+  return events == 0;
+}
+
 absl::Status SqliteEventLog::Replay(const std::function<absl::Status(const Record&)>& visit) {
   absl::Status visited;
   RETURN_IF_ERROR(database_->Run("read", [&](soci::session& session) {

@@ -22,6 +22,8 @@ class SqliteEventLog final : public EventLog {
 
   absl::Status Append(std::span<const Record> records, const PolicySnapshot* snapshot) override;
   absl::StatusOr<PolicySnapshot> ReadSnapshot(SearchId search) override;
+  // Whether no event was ever logged.
+  absl::StatusOr<bool> IsEmpty();
   absl::Status Replay(const std::function<absl::Status(const Record&)>& visit) override;
 
  private:

@@ -2,18 +2,22 @@
 
 #include <soci/soci.h>
 
+#include <cstdio>
 #include <utility>
 
+#include "absl/strings/str_cat.h"
 #include "absl/time/time.h"
+#include "common/base/logging.h"
 #include "common/base/status_macros.h"
 
 namespace graft::controller {
 namespace {
 
+constexpr char kSetAsideSuffix[] = ".unreadable";
+
 constexpr const char* kMigrations[] = {
-    // `id` is the order of arrival; `time` counts microseconds since 1970 in UTC; `severity` is
-    // that
-    // of trial::LogSeverity by number.
+    // `id`: order of arrival. `time`: microseconds since 1970 in UTC. `severity`: the number of
+    // trial::LogSeverity.
     "CREATE TABLE lines ("
     " id INTEGER PRIMARY KEY,"
     " trial TEXT NOT NULL,"
@@ -37,12 +41,20 @@ struct Row {
   std::string message;
 };
 
+// What a later version may have written is information.
+trial::LogSeverity SeverityOf(int number) {
+  for (const auto severity : {trial::LogSeverity::kWarning, trial::LogSeverity::kError}) {
+    if (number == static_cast<int>(severity)) return severity;
+  }
+  return trial::LogSeverity::kInfo;
+}
+
 LoggedLine FromRow(const Row& row) {
   return {.attempt = row.attempt,
           .worker = row.worker,
           .entry = {.line = row.line,
                     .time = absl::FromUnixMicros(row.time),
-                    .severity = static_cast<trial::LogSeverity>(row.severity),
+                    .severity = SeverityOf(row.severity),
                     .message = row.message}};
 }
 
@@ -53,6 +65,26 @@ absl::StatusOr<std::unique_ptr<SqliteTrialLog>> SqliteTrialLog::Open(const Optio
                    Database::Open(options.path, {.migrations = kMigrations, .durable = false}));
   return std::unique_ptr<SqliteTrialLog>(
       new SqliteTrialLog(options.max_lines, std::move(database)));
+}
+
+absl::StatusOr<std::unique_ptr<SqliteTrialLog>> SqliteTrialLog::OpenOrReplace(
+    const Options& options) {
+  absl::StatusOr<std::unique_ptr<SqliteTrialLog>> log = Open(options);
+  if (!absl::IsDataLoss(log.status()) && !absl::IsFailedPrecondition(log.status())) return log;
+  base::LogWarning("trials' logs cannot be read; they are set aside",
+                   {{"file", options.path + kSetAsideSuffix}, {"error", log.status()}});
+  for (const char* suffix : {"-wal", "-shm"}) {
+    std::remove(absl::StrCat(options.path, suffix).c_str());
+  }
+  if (std::rename(options.path.c_str(), absl::StrCat(options.path, kSetAsideSuffix).c_str()) != 0) {
+    return log.status();
+  }
+  return Open(options);
+}
+
+absl::Status SqliteTrialLog::Clear() {
+  base::MutexLock lock(&mutex_);
+  return database_->Run("clear", [](soci::session& session) { session << "DELETE FROM lines"; });
 }
 
 absl::Status SqliteTrialLog::Append(const Attempt& attempt, std::string_view worker,

@@ -32,6 +32,12 @@ class SqliteTrialLog final : public TrialLog {
 
   // Errors as of Database::Open.
   static absl::StatusOr<std::unique_ptr<SqliteTrialLog>> Open(const Options& options);
+  // The same, but a file that is damaged or of a later version is set aside, and a new one begun:
+  // nothing hangs on it.
+  static absl::StatusOr<std::unique_ptr<SqliteTrialLog>> OpenOrReplace(const Options& options);
+
+  // Forgets all lines.
+  absl::Status Clear();
 
   absl::Status Append(const Attempt& attempt, std::string_view worker,
                       std::span<const trial::LogEntry> entries) override;

@@ -43,7 +43,10 @@ v1::Directive ToProto(Directive directive) {
 std::vector<trial::LogEntry> LogFromProto(
     const google::protobuf::RepeatedPtrField<v1::TrialLogEntry>& lines) {
   std::vector<trial::LogEntry> entries;
-  for (const v1::TrialLogEntry& line : lines) entries.push_back(wire::FromProto(line));
+  for (const v1::TrialLogEntry& line : lines) {
+    if (line.line() < 1 || line.line() > trial::kMaxLogLines) continue;
+    entries.push_back(wire::FromProto(line));
+  }
   return entries;
 }
 

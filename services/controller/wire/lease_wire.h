@@ -30,7 +30,7 @@ absl::StatusOr<std::vector<LeaseStatus>> LeaseStatusesFromProto(
     const v1::HeartbeatRequest& request);
 absl::StatusOr<Report> ReportFromProto(const v1::ReportTrialRequest& request);
 
-// Never fails.
+// Never fails: numbers outside of 1 to trial::kMaxLogLines are left out.
 std::vector<trial::LogEntry> LogFromProto(
     const google::protobuf::RepeatedPtrField<v1::TrialLogEntry>& lines);
 

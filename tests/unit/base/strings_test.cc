@@ -57,6 +57,13 @@ TEST(ReadableTest, ReplacesOnlyBytesThatAreNotUtf8) {
   EXPECT_EQ(Readable("a\x80\xC3\xBC\xC3"sv, 9), "a?\xC3\xBC?");
 }
 
+TEST(SingleLineTest, ControlCharactersBecomeSpaces) {
+  EXPECT_EQ(SingleLine("a\nb\x1b[31mc\x7f", 20), "a b [31mc ");
+  EXPECT_EQ(SingleLine("x\xC2\x9By", 20), "x y") << "a terminal's CSI in one character";
+  EXPECT_EQ(SingleLine("gr\xC3\xBCn \xC2\xA0", 20), "gr\xC3\xBCn \xC2\xA0");
+  EXPECT_EQ(SingleLine(std::string_view("a\0b", 3), 20), "a b");
+}
+
 TEST(HexTest, EncodesAndDecodes) {
   const std::array<uint8_t, 4> bytes = {0x00, 0x7f, 0x80, 0xff};
   EXPECT_EQ(HexEncode(bytes), "007f80ff");

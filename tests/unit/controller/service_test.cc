@@ -189,6 +189,15 @@ class ServiceTest : public testing::Test {
     return response;
   }
 
+  // Returns once a trial's log has so many lines: the controller's own come from another thread.
+  void AwaitLines(const std::string& trial, int count) {
+    while (true) {
+      const auto log = ListLog(trial);
+      ASSERT_TRUE(log.ok()) << log.status();
+      if (log->entries_size() >= count) return;
+    }
+  }
+
   // "attempt worker message" of each line.
   static std::vector<std::string> Told(const v1::ListTrialLogResponse& response) {
     std::vector<std::string> told;
@@ -457,9 +466,50 @@ TEST_F(ServiceTest, LogOfATrialHoldsWhatHeartbeatsAndReportsBring) {
   *report.add_log() = Line(3);
   v1::ReportTrialResponse done;
   ASSERT_TRUE(Call(*trials_, &v1::TrialService::Stub::ReportTrial, report, &done).ok());
+  AwaitLines("searches/1/trials/0", 4);
   const auto rest = ListLog("searches/1/trials/0", 0, second->resume_token());
   ASSERT_TRUE(rest.ok()) << rest.status();
-  EXPECT_THAT(Told(*rest), ElementsAre("1 w line 3", "1 w internal: broken; queued again"));
+  EXPECT_THAT(Told(*rest), ElementsAre("1 w line 3", "1 w queued again: internal"));
+}
+
+TEST_F(ServiceTest, LinesOfAnAttemptThatIsOverAreKeptAndThoseOfNoAttemptAreNot) {
+  ASSERT_TRUE(CreateDataset("tiny", digest_).ok());
+  ASSERT_TRUE(CreateSearch(TinySpec()).ok());
+  const v1::Lease lease = Lease()->leases(0);
+  v1::CancelSearchRequest cancel;
+  cancel.set_name("searches/1");
+  v1::Search search;
+  ASSERT_TRUE(Call(*searches_, &v1::SearchService::Stub::CancelSearch, cancel, &search).ok());
+  v1::HeartbeatRequest beat;
+  *beat.mutable_worker() = LeaseRequest().worker();
+  for (const std::int64_t attempt : {lease.attempt(), lease.attempt() + 1}) {
+    v1::LeaseStatus& status = *beat.add_leases();
+    status.set_trial(lease.trial());
+    status.set_attempt(attempt);
+    *status.add_log() = Line(1);
+    *status.add_log() = Line(kClosingLine);
+  }
+  v1::HeartbeatResponse answer;
+  ASSERT_TRUE(Call(*trials_, &v1::TrialService::Stub::Heartbeat, beat, &answer).ok());
+  EXPECT_EQ(answer.directives(0).directive(), v1::DIRECTIVE_STOP);
+  const auto log = ListLog("searches/1/trials/0");
+  ASSERT_TRUE(log.ok()) << log.status();
+  EXPECT_THAT(Told(*log), ElementsAre("1 w line 1")) << "the closing line is the controller's";
+}
+
+TEST_F(ServiceTest, WorkersNamesAreBoundedAndReadable) {
+  for (const std::string& name :
+       {std::string(), std::string(200, 'w'), std::string("w\x1b[31m"), std::string("\xff")}) {
+    v1::ReportTrialRequest report;
+    report.set_worker(name);
+    report.set_trial(std::string(64, 'a'));
+    report.set_attempt(1);
+    report.mutable_failure();
+    v1::ReportTrialResponse done;
+    EXPECT_FALSE(Call(*trials_, &v1::TrialService::Stub::ReportTrial, report, &done).ok());
+    const auto leased = Lease(absl::ZeroDuration(), name);
+    EXPECT_FALSE(leased.ok()) << name;
+  }
 }
 
 TEST_F(ServiceTest, LogTellsOfAWorkerThatFellSilent) {
@@ -468,10 +518,11 @@ TEST_F(ServiceTest, LogTellsOfAWorkerThatFellSilent) {
   ASSERT_TRUE(Lease().ok());
   clock_.Advance(absl::Minutes(5));
   server_->Tick();
+  AwaitLines("searches/1/trials/0", 1);
   const auto log = ListLog("searches/1/trials/0");
   ASSERT_TRUE(log.ok()) << log.status();
   ASSERT_THAT(log->entries(), SizeIs(1));
-  EXPECT_THAT(log->entries(0).message(), HasSubstr("lost: worker w fell silent"));
+  EXPECT_THAT(log->entries(0).message(), HasSubstr("queued again: lost, worker w fell silent"));
   EXPECT_EQ(log->entries(0).severity(), v1::LOG_SEVERITY_WARNING);
 }
 
@@ -532,6 +583,7 @@ TEST_F(ServiceTest, MalformedWorkerCallsAreInvalid) {
   v1::ReportTrialResponse done;
   EXPECT_TRUE(
       absl::IsInvalidArgument(Call(*trials_, &v1::TrialService::Stub::ReportTrial, report, &done)));
+  report.set_worker("w");
   report.mutable_failure();
   EXPECT_TRUE(
       absl::IsNotFound(Call(*trials_, &v1::TrialService::Stub::ReportTrial, report, &done)));

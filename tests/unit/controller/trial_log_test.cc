@@ -91,6 +91,27 @@ TEST_F(TrialLogTest, NumbersThatNoLineHasArePassedOver) {
   EXPECT_THAT(Numbers("a"), ElementsAre("1.1", "1.1001"));
 }
 
+TEST_F(TrialLogTest, DamagedFilesAreSetAsideAndANewLogIsBegun) {
+  const std::string path = folder_.Join("logs");
+  ASSERT_TRUE(base::WriteFileDurably(path, std::string(5'000, 'x')).ok());
+  EXPECT_TRUE(absl::IsDataLoss(SqliteTrialLog::Open({.path = path}).status()));
+  auto log = SqliteTrialLog::OpenOrReplace({.path = path});
+  ASSERT_TRUE(log.ok()) << log.status();
+  log_ = *std::move(log);
+  Append("a", 1, {1});
+  EXPECT_THAT(Numbers("a"), ElementsAre("1.1"));
+  EXPECT_EQ(base::ReadFile(path + ".unreadable").value(), std::string(5'000, 'x'));
+}
+
+TEST_F(TrialLogTest, ClearedLogHasNoLines) {
+  Open();
+  Append("a", 1, {1, 2});
+  ASSERT_TRUE(log_->Clear().ok());
+  EXPECT_THAT(Numbers("a"), IsEmpty());
+  Append("a", 1, {1});
+  EXPECT_THAT(Numbers("a"), ElementsAre("1.1"));
+}
+
 TEST_F(TrialLogTest, OldestLinesMakeWayForNewOnes) {
   Open(/*max_lines=*/4);
   Append("a", 1, {1, 2, 3});

@@ -11,10 +11,12 @@ namespace {
 using trial::LogEntry;
 using trial::LogSeverity;
 
-constexpr std::size_t kAll = 10'000;
-
 class AttemptLogTest : public ::testing::Test {
  protected:
+  std::vector<LogEntry> Pending(std::size_t budget_bytes = 10 << 20) {
+    return log_.Pending(budget_bytes);
+  }
+
   base::FakeClock clock_;
   AttemptLog log_{&clock_};
 };
@@ -23,7 +25,7 @@ TEST_F(AttemptLogTest, NumbersLinesAndNotesWhen) {
   log_.Add(LogSeverity::kInfo, "one");
   clock_.Advance(absl::Seconds(2));
   log_.Add(LogSeverity::kError, "two");
-  const std::vector<LogEntry> lines = log_.Pending(kAll);
+  const std::vector<LogEntry> lines = Pending();
   ASSERT_EQ(lines.size(), 2U);
   EXPECT_EQ(lines[0].line, 1);
   EXPECT_EQ(lines[1].line, 2);
@@ -34,20 +36,34 @@ TEST_F(AttemptLogTest, NumbersLinesAndNotesWhen) {
 
 TEST_F(AttemptLogTest, LinesArePendingUntilTheyAreAcknowledged) {
   for (int i = 1; i <= 5; ++i) log_.Add(LogSeverity::kInfo, absl::StrCat(i));
-  EXPECT_EQ(log_.Pending(2).size(), 2U);
-  EXPECT_EQ(log_.Pending(2).back().line, 2);
+  EXPECT_EQ(Pending().size(), 5U);
   log_.Acknowledge(2);
   log_.Acknowledge(1);  // an answer that is late
-  ASSERT_EQ(log_.Pending(kAll).size(), 3U);
-  EXPECT_EQ(log_.Pending(kAll).front().line, 3);
+  ASSERT_EQ(Pending().size(), 3U);
+  EXPECT_EQ(Pending().front().line, 3);
   log_.Acknowledge(5);
-  EXPECT_TRUE(log_.Pending(kAll).empty());
+  EXPECT_TRUE(Pending().empty());
+}
+
+TEST_F(AttemptLogTest, OldestLinesComeFirstWhereThereIsLittleRoom) {
+  for (int i = 1; i <= 5; ++i) log_.Add(LogSeverity::kInfo, std::string(1'000, 'x'));
+  std::size_t budget = 2'500;
+  const std::vector<LogEntry> lines = log_.Pending(budget);
+  ASSERT_EQ(lines.size(), 2U);
+  EXPECT_EQ(lines.back().line, 2);
+  EXPECT_LT(budget, 500U);
+  EXPECT_TRUE(log_.Pending(budget).empty()) << "what is left is too little for a line";
+}
+
+TEST_F(AttemptLogTest, LongLinesAreCut) {
+  log_.Add(LogSeverity::kInfo, std::string(5'000, 'x'));
+  EXPECT_EQ(Pending().front().message.size(), trial::kMaxLogMessageBytes);
 }
 
 TEST_F(AttemptLogTest, LongLogsLoseInformationButNotWhyTheyEnd) {
   for (int i = 0; i < 2 * trial::kMaxLogLines; ++i) log_.Add(LogSeverity::kInfo, "epoch");
   log_.Add(LogSeverity::kError, "diverged");
-  const std::vector<LogEntry> lines = log_.Pending(kAll);
+  const std::vector<LogEntry> lines = Pending();
   ASSERT_EQ(lines.size(), AttemptLog::kMaxInfoLines + 2U);
   EXPECT_EQ(lines[AttemptLog::kMaxInfoLines].severity, LogSeverity::kWarning);
   EXPECT_EQ(lines.back().message, "diverged");
@@ -55,7 +71,7 @@ TEST_F(AttemptLogTest, LongLogsLoseInformationButNotWhyTheyEnd) {
 
 TEST_F(AttemptLogTest, NoLogIsLongerThanTheControllerKeeps) {
   for (int i = 0; i < 2 * trial::kMaxLogLines; ++i) log_.Add(LogSeverity::kError, "again");
-  EXPECT_EQ(log_.Pending(kAll).back().line, trial::kMaxLogLines);
+  EXPECT_EQ(Pending().back().line, trial::kMaxLogLines);
 }
 
 }  // namespace

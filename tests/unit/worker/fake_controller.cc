@@ -50,8 +50,7 @@ class FakeController::Trials final : public v1::TrialService::Service {
     for (const v1::LeaseStatus& lease : request->leases()) {
       fake_->epochs_[{lease.trial(), lease.attempt()}] = lease.epochs_done();
       fake_->last_held_[{lease.trial(), lease.attempt()}] = fake_->heartbeats_;
-      auto& log = fake_->log_[{lease.trial(), lease.attempt()}];
-      log.insert(log.end(), lease.log().begin(), lease.log().end());
+      fake_->KeepLines(lease.trial(), lease.attempt(), lease.log());
       v1::LeaseDirective& directive = *response->add_directives();
       directive.set_trial(lease.trial());
       directive.set_attempt(lease.attempt());
@@ -74,8 +73,7 @@ class FakeController::Trials final : public v1::TrialService::Service {
       ++fake_->refused_;
       return {fake_->refusal_, "refused by the test"};
     }
-    auto& log = fake_->log_[{request->trial(), request->attempt()}];
-    log.insert(log.end(), request->log().begin(), request->log().end());
+    fake_->KeepLines(request->trial(), request->attempt(), request->log());
     fake_->reports_.push_back(*request);
     fake_->changed_.SignalAll();
     return grpc::Status::OK;
@@ -183,6 +181,14 @@ void FakeController::AwaitDirectives() {
 std::vector<v1::ReportTrialRequest> FakeController::reports() const {
   base::MutexLock lock(&mutex_);
   return reports_;
+}
+
+void FakeController::KeepLines(const std::string& trial, std::int64_t attempt,
+                               const google::protobuf::RepeatedPtrField<v1::TrialLogEntry>& lines) {
+  auto& log = log_[{trial, attempt}];
+  for (const v1::TrialLogEntry& line : lines) {
+    if (log.empty() || line.line() > log.back().line()) log.push_back(line);
+  }
 }
 
 void FakeController::RefuseHeartbeats(int count) {

@@ -57,13 +57,17 @@ class FakeController {
   void RefuseHeartbeats(int count);
 
   std::vector<v1::ReportTrialRequest> reports() const;
-  // Lines about a trial's attempt as they came in, in heartbeats that were answered and reports.
+  // Lines about a trial's attempt, of heartbeats that were answered and reports; each once.
   std::vector<v1::TrialLogEntry> log(const std::string& trial, std::int64_t attempt = 1) const;
   int refused_reports() const;
 
  private:
   class Trials;
   class Searches;
+
+  void KeepLines(const std::string& trial, std::int64_t attempt,
+                 const google::protobuf::RepeatedPtrField<v1::TrialLogEntry>& lines)
+      ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_);
 
   mutable base::Mutex mutex_;
   base::CondVar changed_;

@@ -30,6 +30,7 @@
 namespace graft::worker {
 namespace {
 
+using ::testing::Contains;
 using ::testing::ElementsAre;
 using ::testing::HasSubstr;
 using ::testing::SizeIs;
@@ -144,9 +145,11 @@ TEST_F(WorkerTest, LogTellsTheTrialFromItsInputsToItsEnd) {
 
 TEST_F(WorkerTest, LinesOfRefusedHeartbeatsComeWithALaterOne) {
   StartWorker();
-  controller_.RefuseHeartbeats(20);
+  controller_.RefuseHeartbeats(2);
   controller_.Enqueue(LeaseOf("t", runner::TinyInitSpec(kEndlessEpochs)));
   controller_.AwaitEpochs("t", 3);
+  EXPECT_THAT(MessagesOf(controller_.log("t")), Contains(HasSubstr("epoch 1 of")))
+      << "heartbeats bring lines while the trial runs";
   controller_.SetDirective("t", v1::DIRECTIVE_HAND_BACK);
   controller_.AwaitReport("t");
   const std::vector<v1::TrialLogEntry> log = controller_.log("t");

@@ -3,6 +3,7 @@
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
+#include <filesystem>
 #include <string>
 
 #include "tests/unit/data/golden_files.h"
@@ -97,6 +98,18 @@ TEST_F(Cifar10Test, LabelWithoutANameIsRefusedWithItsPlace) {
   EXPECT_EQ(ReadError(), tree_.Join("data_batch_2.bin") +
                              ": label of record 1, at byte 3073, is 3, expected less than 3, the "
                              "number of names in batches.meta.txt");
+}
+
+// Sparse files; the first one has a label that would be refused if it were read.
+TEST_F(Cifar10Test, MoreImagesThanMemoryHoldsAreRefusedBeforeAnyIsRead) {
+  constexpr int kRecords = 280'000;  // 5 times as many are 4.3 GB
+  for (int number = 1; number <= 5; ++number) {
+    tree_.Write(Cifar10TrainFile(number), "\xff");
+    std::filesystem::resize_file(tree_.Join(Cifar10TrainFile(number)), kRecords * kRecordBytes);
+  }
+  EXPECT_EQ(ReadError(), tree_.path() +
+                             ": 1400003 images of shape [3,32,32], 3072 bytes each, expected at "
+                             "most 4294967296 bytes in all: they are held in memory");
 }
 
 TEST_F(Cifar10Test, EmptyNamesAreRefused) {

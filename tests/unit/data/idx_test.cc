@@ -158,6 +158,7 @@ TEST_F(IdxTest, LargeCompressedFileCutShortSaysHowMuchWasFound) {
   std::string images = IdxImages(kCount);
   base::Rng rng(1);
   for (std::size_t i = 16; i < images.size(); ++i) images[i] = static_cast<char>(rng.NextU32());
+  Write("train-labels-idx1-ubyte", IdxLabels(kCount));
   Remove("train-images-idx3-ubyte");
   WriteCompressed("whole.gz", images);
   const std::string compressed = base::ReadFile(folder_.Join("whole.gz")).value();
@@ -192,6 +193,34 @@ TEST_F(IdxTest, HeaderWithAbsurdSizesIsRefused) {
   Write("t10k-images-idx3-ubyte",
         BigEndian(0x803) + BigEndian(4) + BigEndian(0xffffffff) + BigEndian(2));
   EXPECT_THAT(ReadError(), HasSubstr("expected 1 to"));
+}
+
+// The files end after their headers, so that reading an image would fail.
+TEST_F(IdxTest, MoreImagesThanMemoryHoldsAreRefusedBeforeAnyIsRead) {
+  const auto write_headers = [&](const std::string& set, std::uint32_t count, bool compressed) {
+    const std::string images =
+        BigEndian(0x803) + BigEndian(count) + BigEndian(1024) + BigEndian(1024);
+    const std::string labels = BigEndian(0x801) + BigEndian(count);
+    if (compressed) {
+      Remove(set + "-images-idx3-ubyte");
+      WriteCompressed(set + "-images-idx3-ubyte.gz", images);
+    } else {
+      Write(set + "-images-idx3-ubyte", images);
+    }
+    Write(set + "-labels-idx1-ubyte", labels);
+  };
+  for (const bool compressed : {false, true}) {
+    // One alone, and both together.
+    for (const std::uint32_t train : {4096, 3000}) {
+      SetUp();
+      write_headers("train", train, compressed);
+      write_headers("t10k", 4097 - train, compressed);
+      EXPECT_EQ(ReadError(), folder_.path() +
+                                 ": 4097 images of shape [1,1024,1024], 1048576 bytes each, "
+                                 "expected at most 4294967296 bytes in all: they are held in "
+                                 "memory");
+    }
+  }
 }
 
 TEST_F(IdxTest, DifferentNumbersOfImagesAndLabelsAreRefused) {

@@ -2,8 +2,12 @@
 
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
+#include <zlib.h>
 
+#include <cstdint>
+#include <filesystem>
 #include <string>
+#include <utility>
 
 #include "common/data/mat_file.h"
 #include "tests/unit/data/golden_files.h"
@@ -107,7 +111,7 @@ TEST_F(SvhnTest, DamageInCompressedDataIsNoticedOrChangesNothing) {
     std::string damaged = bytes;
     damaged[bit / 8] = static_cast<char>(damaged[bit / 8] ^ (1 << bit % 8));
     tree_.Write("damaged.mat", damaged);
-    const absl::StatusOr<MatFile> file = MatFile::Open(path);
+    absl::StatusOr<MatFile> file = MatFile::Open(path);
     if (!file.ok()) continue;
     const absl::StatusOr<MatArray> damaged_images = file->Read("X");
     const absl::StatusOr<MatArray> damaged_labels = file->Read("y");
@@ -117,6 +121,65 @@ TEST_F(SvhnTest, DamageInCompressedDataIsNoticedOrChangesNothing) {
     EXPECT_EQ(damaged_labels->values, labels.values) << bit;
   }
   EXPECT_LT(unnoticed, 2 * 8);
+}
+
+// Little-endian.
+std::string Number(std::uint32_t value) {
+  return {static_cast<char>(value), static_cast<char>(value >> 8), static_cast<char>(value >> 16),
+          static_cast<char>(value >> 24)};
+}
+
+// Type, size and data of an element as MATLAB writes them.
+std::string Element(std::uint32_t type, const std::string& data) {
+  return Number(type) + Number(data.size()) + data + std::string((8 - data.size() % 8) % 8, '\0');
+}
+
+// The variable X of bytes, [32, 32, 3, count], up to where its values begin.
+std::string BeginningOfImages(std::uint32_t count) {
+  const std::string parts = Element(6, Number(9) + Number(0)) +
+                            Element(5, Number(32) + Number(32) + Number(3) + Number(count)) +
+                            Element(1, "X") + Number(2) + Number(3072 * count);
+  return Number(14) + Number(parts.size() + 3072 * count) + parts;
+}
+
+// A variable as MATLAB compresses it.
+std::string Compressed(const std::string& variable) {
+  uLongf size = compressBound(variable.size());
+  std::string bytes(size, '\0');
+  EXPECT_EQ(compress(reinterpret_cast<Bytef*>(bytes.data()), &size,
+                     reinterpret_cast<const Bytef*>(variable.data()), variable.size()),
+            Z_OK);
+  bytes.resize(size);
+  return Number(15) + Number(size) + bytes;
+}
+
+// Neither file has labels, so that reading one to its end would fail.
+TEST_F(SvhnTest, MoreImagesThanMemoryHoldsAreRefusedBeforeAnyIsRead) {
+  const std::string header = GoldenFile(kSvhnTestFile).substr(0, 128);
+  constexpr std::uint32_t kTrain = 1'000'000;
+  constexpr std::uint32_t kTest = 500'000;
+  const std::string expected =
+      tree_.path() +
+      ": 1500000 images of shape [3,32,32], 3072 bytes each, expected at most 4294967296 bytes in "
+      "all: they are held in memory";
+  for (const auto& [name, count] :
+       {std::pair(kSvhnTrainFile, kTrain), std::pair(kSvhnTestFile, kTest)}) {
+    const std::string begin = header + BeginningOfImages(count);
+    tree_.Write(name, begin);
+    std::filesystem::resize_file(tree_.Join(name), begin.size() + std::uint64_t{3072} * count);
+  }
+  EXPECT_EQ(ReadError(), expected);
+  for (const auto& [name, count] :
+       {std::pair(kSvhnTrainFile, kTrain), std::pair(kSvhnTestFile, kTest)}) {
+    tree_.Write(name, header + Compressed(BeginningOfImages(count)));
+  }
+  EXPECT_EQ(ReadError(), expected);
+}
+
+TEST_F(SvhnTest, ShapeWithMoreValuesThanTheFileIsRefused) {
+  const std::string header = GoldenFile(kSvhnTestFile).substr(0, 128);
+  EXPECT_EQ(TestFileError(header + Compressed(BeginningOfImages(1'000'000))),
+            "variable X: its shape has more values than the file");
 }
 
 TEST_F(SvhnTest, FilesOfOtherKindsAreRefused) {

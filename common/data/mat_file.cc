@@ -165,8 +165,14 @@ class Structure {
       stream.avail_out = static_cast<uInt>(out.size());
       code = inflate(&stream, Z_NO_FLUSH);
     }
+    if (code == Z_STREAM_END && stream.total_in < variable.size) {
+      return absl::InvalidArgumentError(absl::StrCat("expected ", variable.size,
+                                                     " bytes of compressed data, found their end "
+                                                     "after ",
+                                                     stream.total_in));
+    }
     if (code == Z_STREAM_END && stream.total_out <= kMaxVariableBytes) return stream.total_out;
-    if (code == Z_OK) {
+    if (code == Z_OK || code == Z_STREAM_END) {
       return absl::InvalidArgumentError(absl::StrCat("expected at most ", kMaxVariableBytes,
                                                      " bytes of uncompressed data, found more"));
     }

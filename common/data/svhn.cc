@@ -34,7 +34,7 @@ std::vector<std::uint8_t> ToRowMajor(const std::vector<std::uint8_t>& values) {
 bool IsImages(const tensor::Shape& shape) {
   // MATLAB drops a last extent of 1.
   return (shape.rank() == 4 || shape.rank() == 3) && shape.dim(0) == kEdge &&
-         shape.dim(1) == kEdge && shape.dim(2) == kChannels;
+         shape.dim(1) == kEdge && shape.dim(2) == kChannels && shape.ElementCount() > 0;
 }
 
 // A file of which the number of images is known and no values are read.

@@ -8,6 +8,7 @@
 #include <cstdint>
 #include <numeric>
 #include <string>
+#include <tuple>
 
 #include "absl/strings/str_cat.h"
 #include "common/base/file.h"
@@ -105,6 +106,49 @@ TEST_F(IdxTest, TruncatedFileSaysWhatWasExpected) {
   Write("t10k-images-idx3-ubyte", IdxImages(4).substr(0, 9));
   EXPECT_EQ(ReadError(),
             folder_.Join("t10k-images-idx3-ubyte") + ": truncated: expected 16 bytes, found 9");
+}
+
+TEST_F(IdxTest, PlainFileCutAnywhereSaysWhatWasExpectedAndFound) {
+  for (const auto& [name, bytes, header] :
+       {std::tuple("t10k-images-idx3-ubyte", IdxImages(4), 16),
+        std::tuple("t10k-labels-idx1-ubyte", IdxLabels(4), 8)}) {
+    for (int size = 0; size < static_cast<int>(bytes.size()); ++size) {
+      Write(name, bytes.substr(0, size));
+      EXPECT_EQ(ReadError(),
+                absl::StrCat(folder_.Join(name), ": truncated: expected ",
+                             size < header ? header : bytes.size(), " bytes, found ", size));
+    }
+    Write(name, bytes);
+  }
+}
+
+TEST_F(IdxTest, ChangedByteIsRefusedOrGivesAsManyImages) {
+  const std::string images = "t10k-images-idx3-ubyte";
+  int read = 0;
+  for (const bool compressed : {false, true}) {
+    std::string name = images;
+    std::string bytes = IdxImages(4);
+    if (compressed) {
+      WriteCompressed("whole.gz", bytes);
+      bytes = base::ReadFile(folder_.Join("whole.gz")).value();
+      Remove(images);
+      name += ".gz";
+    }
+    for (int bit = 0; bit < 8 * static_cast<int>(bytes.size()); bit += 3) {
+      std::string damaged = bytes;
+      damaged[bit / 8] = static_cast<char>(damaged[bit / 8] ^ (1 << bit % 8));
+      Write(name, damaged);
+      const absl::StatusOr<Dataset> dataset = ReadIdxFolder(folder_.path());
+      if (dataset.ok()) {
+        ++read;
+        EXPECT_EQ(dataset->test().count(), 4) << bit;
+        EXPECT_EQ(dataset->image_shape(), tensor::Shape({1, 3, 2})) << bit;
+      } else {
+        EXPECT_THAT(std::string(dataset.status().message()), HasSubstr(folder_.path())) << bit;
+      }
+    }
+  }
+  EXPECT_GE(read, 8 * 24 / 3);  // the pixels of a plain file
 }
 
 // How many bytes zlib makes of the beginning of a gzip file.

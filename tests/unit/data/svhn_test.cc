@@ -8,13 +8,16 @@
 #include <filesystem>
 #include <string>
 #include <utility>
+#include <vector>
 
+#include "absl/strings/str_cat.h"
 #include "common/data/mat_file.h"
 #include "tests/unit/data/golden_files.h"
 
 namespace graft::data {
 namespace {
 
+using ::testing::AllOf;
 using ::testing::AnyOf;
 using ::testing::ElementsAre;
 using ::testing::HasSubstr;
@@ -82,11 +85,20 @@ TEST_F(SvhnTest, MissingFileIsNamed) {
   EXPECT_THAT(std::string(status.message()), HasSubstr(tree_.Join(kSvhnTestFile)));
 }
 
+// All places but for most of a plain image's pixels.
+std::vector<std::size_t> PlacesIn(const std::string& bytes) {
+  std::vector<std::size_t> places;
+  for (std::size_t i = 0; i < bytes.size(); ++i) {
+    const bool is_pixel = bytes.size() > 3072 && i > 250 && i < 3180;
+    if (!is_pixel || i % 41 == 0) places.push_back(i);
+  }
+  return places;
+}
+
 TEST_F(SvhnTest, FileCutAnywhereSaysWhatWasExpected) {
-  for (const char* name : {kSvhnTrainFile, kSvhnTestFile}) {
+  for (const char* name : {"one_image.mat", "one_plain_image.mat"}) {
     const std::string bytes = GoldenFile(name);
-    const std::size_t second = bytes.size() - (name == std::string(kSvhnTrainFile) ? 60 : 100);
-    for (std::size_t size = 0; size < bytes.size(); size += size < 300 || size > second ? 3 : 97) {
+    for (const std::size_t size : PlacesIn(bytes)) {
       // Between two variables: the second one is missing.
       EXPECT_THAT(TestFileError(bytes.substr(0, size)),
                   AnyOf(HasSubstr("truncated: expected "),
@@ -123,6 +135,55 @@ TEST_F(SvhnTest, DamageInCompressedDataIsNoticedOrChangesNothing) {
   EXPECT_LT(unnoticed, 2 * 8);
 }
 
+TEST_F(SvhnTest, ChangedByteOfAPlainFileIsRefusedOrGivesDigits) {
+  const std::string bytes = GoldenFile("one_plain_image.mat");
+  int refused = 0;
+  int read = 0;
+  for (const std::size_t i : PlacesIn(bytes)) {
+    for (const int flip : {0xff, 1 << i % 8}) {
+      std::string damaged = bytes;
+      damaged[i] = static_cast<char>(damaged[i] ^ flip);
+      tree_.Write(kSvhnTestFile, damaged);
+      const absl::StatusOr<Dataset> dataset = ReadSvhnFolder(tree_.path());
+      if (dataset.ok()) {
+        ++read;
+        EXPECT_EQ(dataset->test().count(), 1) << i;
+      } else {
+        ++refused;
+        EXPECT_THAT(std::string(dataset.status().message()), HasSubstr(tree_.path())) << i;
+      }
+    }
+  }
+  EXPECT_GE(read, 100);  // the pixels have no checksum
+  EXPECT_GE(refused, 100);
+}
+
+TEST_F(SvhnTest, WrongChecksumOfCompressedDataIsRefused) {
+  std::string bytes = GoldenFile("one_image.mat");
+  const std::size_t labels = bytes.rfind(std::string("\x0f\0\0\0", 4));
+  bytes[labels - 1] ^= 1;  // the last byte of the images' checksum
+  EXPECT_THAT(TestFileError(bytes),
+              AllOf(HasSubstr("variable at byte 128: expected compressed data with their checksum"),
+                    HasSubstr(absl::StrCat("of ", labels - 128 - 8))));
+  bytes[labels - 1] ^= 1;
+  bytes.back() ^= 1;
+  EXPECT_THAT(TestFileError(bytes),
+              HasSubstr(absl::StrCat("variable at byte ", labels,
+                                     ": expected compressed data with their checksum")));
+}
+
+TEST_F(SvhnTest, BytesAfterTheLastVariableAreRefused) {
+  for (const char* name : {"one_image.mat", "one_plain_image.mat"}) {
+    const std::string bytes = GoldenFile(name);
+    EXPECT_EQ(TestFileError(bytes + "x"),
+              absl::StrCat("truncated: expected a variable's tag of 8 bytes at byte ", bytes.size(),
+                           ", found 1"));
+    EXPECT_EQ(TestFileError(bytes + std::string(8, '\0')),
+              absl::StrCat("expected a variable at byte ", bytes.size(),
+                           ", of type 14 or 15, found type 0"));
+  }
+}
+
 // Little-endian.
 std::string Number(std::uint32_t value) {
   return {static_cast<char>(value), static_cast<char>(value >> 8), static_cast<char>(value >> 16),
@@ -151,6 +212,17 @@ std::string Compressed(const std::string& variable) {
             Z_OK);
   bytes.resize(size);
   return Number(15) + Number(size) + bytes;
+}
+
+TEST_F(SvhnTest, BytesAfterCompressedDataAreRefused) {
+  const std::string header = GoldenFile(kSvhnTestFile).substr(0, 128);
+  std::string variable = Compressed(BeginningOfImages(1) + std::string(3072, 'x'));
+  const std::size_t size = variable.size() - 8;
+  variable += "more";
+  variable.replace(4, 4, Number(size + 4));
+  EXPECT_EQ(TestFileError(header + variable),
+            absl::StrCat("variable at byte 128: expected ", size + 4,
+                         " bytes of compressed data, found their end after ", size));
 }
 
 // Neither file has labels, so that reading one to its end would fail.
@@ -202,10 +274,28 @@ TEST_F(SvhnTest, ArraysOfAnotherFormAreRefused) {
             "variable X: expected the shape [32,32,3,N], found [5,32,32,3]");
   EXPECT_EQ(TestFileError(GoldenFile("few_labels.mat")),
             "variable y: expected 5 labels, one for each image in X, found 4");
-  for (const char* name : {"text.mat", "complex.mat"}) {
+  for (const auto& [name, shape] :
+       {std::pair("grey_images.mat", "[32,32,1,5]"), std::pair("small_images.mat", "[31,31,3,5]"),
+        std::pair("flat_images.mat", "[3072,5]"), std::pair("five_dimensions.mat", "[32,32,3,5,2]"),
+        std::pair("no_images.mat", "[32,32,3,0]")}) {
     EXPECT_EQ(TestFileError(GoldenFile(name)),
-              "variable X: expected real numbers, found something else");
+              absl::StrCat("variable X: expected the shape [32,32,3,N], found ", shape));
   }
+}
+
+TEST_F(SvhnTest, ArraysOfAnotherClassAreRefused) {
+  for (const char* name : {"text.mat", "complex.mat", "cell.mat", "struct.mat", "sparse.mat"}) {
+    EXPECT_EQ(TestFileError(GoldenFile(name)),
+              "variable X: expected real numbers, found something else")
+        << name;
+  }
+  EXPECT_EQ(TestFileError(GoldenFile("text_labels.mat")),
+            "variable y: expected real numbers, found something else");
+}
+
+TEST_F(SvhnTest, ValuesThatAreNoBytesAreRefused) {
+  EXPECT_EQ(TestFileError(GoldenFile("negative_pixel.mat")),
+            "variable X: value 1788 is -1, expected a whole number of 0 to 255");
 }
 
 TEST_F(SvhnTest, LabelsThatAreNoDigitsAreRefused) {

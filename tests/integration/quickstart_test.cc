@@ -159,6 +159,35 @@ TEST_F(QuickstartTest, TakesFashionMnistFromTheFolderGiven) {
   EXPECT_THAT(ProcessesWithVariable(Mark()), IsEmpty());
 }
 
+TEST_F(QuickstartTest, TakesDataToTheClusterThatRuns) {
+  const std::string data = folder_.Join("data");
+  const std::string other = folder_.Join("other");
+  ASSERT_NO_FATAL_FAILURE(WriteSmallFashionMnist(data, 0));
+  ASSERT_NO_FATAL_FAILURE(WriteSmallFashionMnist(other, 1));
+  auto cluster =
+      base::ChildProcess::Start({.arguments = {Program("graft"), "local", "--dir", State(),
+                                               "--data", data, "--listen", "127.0.0.1:0"},
+                                 .log_path = Output(),
+                                 .ends_with_parent = true});
+  ASSERT_TRUE(cluster.ok()) << cluster.status();
+  const absl::Time deadline = absl::Now() + kPatience;
+  while (OutputText().find("\nready") == std::string::npos) {
+    ASSERT_EQ(cluster->Ended(), std::nullopt) << OutputText();
+    ASSERT_LT(absl::Now(), deadline) << OutputText();
+    absl::SleepFor(absl::Milliseconds(20));
+  }
+  const std::string search = WriteSearchFile(folder_.path(), {.name = "running",
+                                                              .episodes = 1,
+                                                              .children = 1,
+                                                              .train_images = 100,
+                                                              .validation_images = 50});
+  EXPECT_EQ(Run({"--search", search, "--data", data}), "exited with status 0") << OutputText();
+  EXPECT_THAT(OutputText(), HasSubstr("Using the cluster that runs in"));
+  EXPECT_EQ(Run({"--search", search, "--data", other}), "exited with status 1");
+  EXPECT_THAT(OutputText(), HasSubstr("`fashion_mnist` stands for another digest"));
+  EXPECT_EQ(cluster->Stop(kPatience), "exited with status 0");
+}
+
 TEST_F(QuickstartTest, InterruptedScriptLeavesNoProcess) {
   if (!HasFashionMnist()) GTEST_SKIP() << kNoFashionMnist;
   const std::string search = WriteSearchFile(

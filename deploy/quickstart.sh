@@ -2,8 +2,10 @@
 # From a bare Debian 12 to a grown network: installs what is missing, builds, starts a local cluster and
 # runs a search on Fashion-MNIST with live progress.
 #
-# usage: deploy/quickstart.sh [--dir DIR] [--listen HOST:PORT] [--search FILE] [--new] [--programs DIR]
+# usage: deploy/quickstart.sh [--dir DIR] [--data DIR] [--listen HOST:PORT] [--search FILE] [--new]
+#                             [--programs DIR]
 #   --dir DIR           state of the cluster (default: graft-local); run again, the search goes on
+#   --data DIR          Fashion-MNIST's files (default: Debian's, /usr/share/datasets/fashion-mnist)
 #   --listen HOST:PORT  address of the controller (default: 127.0.0.1:7070, or a free port if in use)
 #   --search FILE       search file (default: deploy/examples/fashion_mnist.yaml)
 #   --new               submit the search anew although one from the same file is there
@@ -11,23 +13,33 @@
 set -euo pipefail
 cd "$(dirname "$0")/.."
 
-dir=graft-local listen='' search=deploy/examples/fashion_mnist.yaml new='' programs=''
+dir=graft-local data='' listen='' search=deploy/examples/fashion_mnist.yaml new='' programs=''
 while (($#)); do
   case $1 in
     --dir) dir=${2:?--dir needs a folder}; shift ;;
+    --data) data=${2:?--data needs a folder}; shift ;;
     --listen) listen=${2:?--listen needs HOST:PORT}; shift ;;
     --search) search=${2:?--search needs a file}; shift ;;
     --new) new=-$(date +%s) ;;
     --programs) programs=${2:?--programs needs a folder}; shift ;;
-    -h | --help) sed -n '2,10s/^# \{0,1\}//p' "$0"; exit 0 ;;
+    -h | --help) sed -n '2,12s/^# \{0,1\}//p' "$0"; exit 0 ;;
     *) echo "quickstart.sh: unknown argument '$1' (--help lists them)" >&2; exit 2 ;;
   esac
   shift
 done
 [[ -r $search ]] || { echo "quickstart.sh: cannot read the search file $search" >&2; exit 2; }
+if [[ -n $data ]]; then
+  for file in {train,t10k}-{images-idx3,labels-idx1}-ubyte; do
+    [[ -r $data/$file || -r $data/$file.gz ]] && continue
+    echo "quickstart.sh: expected Fashion-MNIST's files in $data, found no $file or $file.gz" >&2
+    exit 2
+  done
+fi
 
 if [[ -z $programs ]]; then
-  deploy/scripts/install_packages.sh build run
+  purposes=(build)
+  [[ -n $data ]] || purposes+=(run)
+  deploy/scripts/install_packages.sh "${purposes[@]}"
   deploy/scripts/build.sh release
   programs=$PWD/build/release/bin
 fi
@@ -57,6 +69,9 @@ port_in_use() { (exec 3<>"/dev/tcp/${1%:*}/${1##*:}") 2>/dev/null; }
 # A cluster that runs in the folder already holds its lock; it is used as it is.
 if [[ -e $dir/run/lock ]] && ! flock --nonblock "$dir/run/lock" true; then
   echo "Using the cluster that runs in $dir at $(<"$dir/endpoint")" >&2
+  if [[ -n $data ]]; then
+    "$graft" --server "$(<"$dir/endpoint")" dataset add fashion_mnist "$data" --format idx >&2
+  fi
 else
   if [[ -z $listen ]]; then
     listen=127.0.0.1:7070
@@ -68,7 +83,7 @@ else
   echo "Starting controller, weight store and worker in $dir" >&2
   : >"$log"
   # In a session of its own: Ctrl-C reaches this script, which then stops the cluster in order.
-  setsid "$graft" local --dir "$dir" --listen "$listen" >>"$log" 2>&1 &
+  setsid "$graft" local --dir "$dir" --listen "$listen" ${data:+--data "$data"} >>"$log" 2>&1 &
   cluster=$!
   until grep -q '^ready' "$log"; do
     if ! kill -0 "$cluster" 2>/dev/null; then

@@ -3,6 +3,7 @@
 #include <fcntl.h>
 #include <unistd.h>
 
+#include <algorithm>
 #include <functional>
 #include <memory>
 #include <utility>
@@ -37,15 +38,32 @@ absl::Status StreamBlob(BlobStore* store, const digest::BlobDigest& digest,
   return absl::DataLossError(absl::StrCat("blob ", digest.ToString(), " ended at byte ", total));
 }
 
+absl::Status AppendInChunks(BlobWriter* writer, std::string_view bytes) {
+  while (!bytes.empty()) {
+    RETURN_IF_ERROR(writer->Append(bytes.substr(0, kChunkBytes)));
+    bytes.remove_prefix(std::min(bytes.size(), kChunkBytes));
+  }
+  return absl::OkStatus();
+}
+
 }  // namespace
 
 absl::StatusOr<digest::BlobDigest> PutBytes(BlobStore* store, std::string_view bytes) {
   ASSIGN_OR_RETURN(const std::unique_ptr<BlobWriter> writer,
                    store->OpenWriter({.expected = digest::BlobDigest::Of(bytes)}));
-  while (!bytes.empty()) {
-    RETURN_IF_ERROR(writer->Append(bytes.substr(0, kChunkBytes)));
-    bytes.remove_prefix(std::min(bytes.size(), kChunkBytes));
-  }
+  RETURN_IF_ERROR(AppendInChunks(writer.get(), bytes));
+  return writer->Commit();
+}
+
+absl::StatusOr<digest::BlobDigest> PutResumably(BlobStore* store, std::string_view bytes) {
+  const digest::BlobDigest digest = digest::BlobDigest::Of(bytes);
+  ASSIGN_OR_RETURN(const bool stored, store->Contains(digest));
+  if (stored) return digest;
+  ASSIGN_OR_RETURN(const std::unique_ptr<BlobWriter> writer,
+                   store->OpenWriter({.expected = digest, .upload_id = digest.sha256().ToHex()}));
+  // An upload of other bytes may be longer; Commit refuses it.
+  const uint64_t arrived = std::min<uint64_t>(writer->committed_size(), bytes.size());
+  RETURN_IF_ERROR(AppendInChunks(writer.get(), bytes.substr(arrived)));
   return writer->Commit();
 }
 

@@ -16,6 +16,11 @@ namespace graft::blob {
 // Stores `bytes` and returns their digest.
 absl::StatusOr<digest::BlobDigest> PutBytes(BlobStore* store, std::string_view bytes);
 
+// PutBytes for what is large or comes over a network: nothing is sent if the store has the bytes,
+// and what an interrupted call for the same bytes has sent is not sent again. Errors also as of
+// OpenWriter: ABORTED while another call for the same bytes runs.
+absl::StatusOr<digest::BlobDigest> PutResumably(BlobStore* store, std::string_view bytes);
+
 // Stores the contents of a file, as they are while it is read.
 absl::StatusOr<digest::BlobDigest> PutFile(BlobStore* store, const std::string& path);
 

@@ -21,8 +21,9 @@ std::string Cifar10TrainFile(int number);
 // of batches.meta.txt, empty ones after the last name left out.
 //
 // NOT_FOUND: a file is missing. INVALID_ARGUMENT: a file that does not consist of whole records,
-// training files of different sizes (those of CIFAR-10 are equally large), a label without a name;
-// the message names the file, says where, and what was expected.
+// training files of different sizes (those of CIFAR-10 are equally large), a label without a name,
+// images beyond the bounds of Dataset, which are refused before any is read; the message names the
+// file, says where, and what was expected.
 absl::StatusOr<Dataset> ReadCifar10Folder(const std::string& path);
 
 }  // namespace graft::data

@@ -98,12 +98,6 @@ std::uint32_t BigEndian32(const std::uint8_t* bytes) {
          std::uint32_t{bytes[2]} << 8 | std::uint32_t{bytes[3]};
 }
 
-struct IdxFile {
-  std::string path;
-  std::vector<std::int64_t> extents;  // images: count, rows, columns; labels: count
-  std::vector<std::uint8_t> values;
-};
-
 absl::StatusOr<std::vector<std::int64_t>> ReadHeader(GzReader& reader, std::uint32_t magic) {
   const std::size_t rank = magic & 0xff;
   std::array<std::uint8_t, 16> header{};
@@ -157,41 +151,55 @@ absl::StatusOr<std::vector<std::uint8_t>> ReadValues(GzReader& reader, std::uint
   return values;
 }
 
+// A file of which the header is read and the values are not.
+struct IdxFile {
+  GzReader reader;
+  std::vector<std::int64_t> extents;  // images: count, rows, columns; labels: count
+};
+
 // `folder`/`name` or, where that is missing, `folder`/`name`.gz.
-absl::StatusOr<IdxFile> ReadIdx(const std::string& folder, const std::string& name,
+absl::StatusOr<IdxFile> OpenIdx(const std::string& folder, const std::string& name,
                                 std::uint32_t magic) {
-  IdxFile file;
-  file.path = absl::StrCat(folder, "/", name);
-  if (access(file.path.c_str(), F_OK) != 0) {
-    const std::string compressed = file.path + ".gz";
+  std::string path = absl::StrCat(folder, "/", name);
+  if (access(path.c_str(), F_OK) != 0) {
+    const std::string compressed = path + ".gz";
     if (access(compressed.c_str(), F_OK) != 0) {
-      return absl::NotFoundError(absl::StrCat("expected the file ", file.path, " or ", compressed));
+      return absl::NotFoundError(absl::StrCat("expected the file ", path, " or ", compressed));
     }
-    file.path = compressed;
+    path = compressed;
   }
-  ASSIGN_OR_RETURN(GzReader reader, GzReader::Open(file.path));
-  ASSIGN_OR_RETURN(file.extents, ReadHeader(reader, magic));
-  std::uint64_t count = 1;
-  for (const std::int64_t extent : file.extents) count *= static_cast<std::uint64_t>(extent);
-  ASSIGN_OR_RETURN(file.values, ReadValues(reader, count));
-  return file;
+  ASSIGN_OR_RETURN(GzReader reader, GzReader::Open(path));
+  ASSIGN_OR_RETURN(std::vector<std::int64_t> extents, ReadHeader(reader, magic));
+  return IdxFile{.reader = std::move(reader), .extents = std::move(extents)};
 }
 
 struct IdxPair {
-  tensor::Shape image_shape;
-  ImageSet images;
+  tensor::Shape image_shape() const { return {1, images.extents[1], images.extents[2]}; }
+  std::int64_t count() const { return images.extents[0]; }
+
+  IdxFile images;
+  IdxFile labels;
 };
 
-absl::StatusOr<IdxPair> ReadPair(const std::string& folder, const std::string& prefix) {
-  ASSIGN_OR_RETURN(IdxFile images, ReadIdx(folder, prefix + kImagesSuffix, kImagesMagic));
-  ASSIGN_OR_RETURN(IdxFile labels, ReadIdx(folder, prefix + kLabelsSuffix, kLabelsMagic));
+absl::StatusOr<IdxPair> OpenPair(const std::string& folder, const std::string& prefix) {
+  ASSIGN_OR_RETURN(IdxFile images, OpenIdx(folder, prefix + kImagesSuffix, kImagesMagic));
+  ASSIGN_OR_RETURN(IdxFile labels, OpenIdx(folder, prefix + kLabelsSuffix, kLabelsMagic));
   if (images.extents[0] != labels.extents[0]) {
-    return absl::InvalidArgumentError(absl::StrCat(labels.path, ": expected ", images.extents[0],
-                                                   " labels, one for each image in ", images.path,
-                                                   ", found ", labels.extents[0]));
+    return absl::InvalidArgumentError(absl::StrCat(
+        labels.reader.path(), ": expected ", images.extents[0], " labels, one for each image in ",
+        images.reader.path(), ", found ", labels.extents[0]));
   }
-  return IdxPair{.image_shape = {1, images.extents[1], images.extents[2]},
-                 .images = {std::move(images.values), std::move(labels.values)}};
+  return IdxPair{.images = std::move(images), .labels = std::move(labels)};
+}
+
+// Of a size that Dataset::CheckSize allows.
+absl::StatusOr<ImageSet> ReadPair(IdxPair& pair) {
+  const std::int64_t bytes = pair.count() * pair.image_shape().ElementCount();
+  ImageSet set;
+  ASSIGN_OR_RETURN(set.pixels, ReadValues(pair.images.reader, static_cast<std::uint64_t>(bytes)));
+  ASSIGN_OR_RETURN(set.labels,
+                   ReadValues(pair.labels.reader, static_cast<std::uint64_t>(pair.count())));
+  return set;
 }
 
 std::vector<std::string> NumberedClasses(const ImageSet& images) {
@@ -221,18 +229,21 @@ std::vector<std::string> FashionMnistClassNames() {
 
 absl::StatusOr<Dataset> ReadIdxFolder(const std::string& path,
                                       std::vector<std::string> class_names) {
-  ASSIGN_OR_RETURN(IdxPair train, ReadPair(path, kTrainPrefix));
-  ASSIGN_OR_RETURN(IdxPair test, ReadPair(path, kTestPrefix));
-  if (train.image_shape != test.image_shape) {
+  ASSIGN_OR_RETURN(IdxPair train, OpenPair(path, kTrainPrefix));
+  ASSIGN_OR_RETURN(IdxPair test, OpenPair(path, kTestPrefix));
+  const tensor::Shape image_shape = train.image_shape();
+  if (image_shape != test.image_shape()) {
     return absl::InvalidArgumentError(
         absl::StrCat(path, ": expected test images of the training images' shape ",
-                     train.image_shape.ToString(), ", found ", test.image_shape.ToString()));
+                     image_shape.ToString(), ", found ", test.image_shape().ToString()));
   }
-  if (class_names.empty()) class_names = NumberedClasses(train.images);
-  absl::StatusOr<Dataset> dataset = Dataset::Create({.image_shape = train.image_shape,
-                                                     .class_names = std::move(class_names),
-                                                     .train = std::move(train.images),
-                                                     .test = std::move(test.images)});
+  RETURN_IF_ERROR(
+      base::Annotate(Dataset::CheckSize(image_shape, train.count() + test.count()), path));
+  DatasetParts parts{.image_shape = image_shape, .class_names = std::move(class_names)};
+  ASSIGN_OR_RETURN(parts.train, ReadPair(train));
+  ASSIGN_OR_RETURN(parts.test, ReadPair(test));
+  if (parts.class_names.empty()) parts.class_names = NumberedClasses(parts.train);
+  absl::StatusOr<Dataset> dataset = Dataset::Create(std::move(parts));
   if (!dataset.ok()) return base::Annotate(dataset.status(), path);
   return dataset;
 }

@@ -25,7 +25,8 @@ std::vector<std::string> FashionMnistClassNames();
 // classes are called "0" up to the largest training label.
 //
 // NOT_FOUND: a file is missing. INVALID_ARGUMENT: a wrong magic, a truncated, overlong or damaged
-// file, images and labels of different numbers; the message names the file and what was expected.
+// file, images and labels of different numbers, images beyond the bounds of Dataset, which are
+// refused before any is read; the message names the file and what was expected.
 absl::StatusOr<Dataset> ReadIdxFolder(const std::string& path,
                                       std::vector<std::string> class_names = {});
 

@@ -34,18 +34,32 @@ std::vector<std::uint8_t> ToRowMajor(const std::vector<std::uint8_t>& values) {
 bool IsImages(const tensor::Shape& shape) {
   // MATLAB drops a last extent of 1.
   return (shape.rank() == 4 || shape.rank() == 3) && shape.dim(0) == kEdge &&
-         shape.dim(1) == kEdge && shape.dim(2) == kChannels;
+         shape.dim(1) == kEdge && shape.dim(2) == kChannels && shape.ElementCount() > 0;
 }
 
-absl::StatusOr<ImageSet> ReadFile(const std::string& path) {
-  ASSIGN_OR_RETURN(const MatFile file, MatFile::Open(path));
-  ASSIGN_OR_RETURN(const MatArray images, file.Read("X"));
-  if (!IsImages(images.shape)) {
+// A file of which the number of images is known and no values are read.
+struct SvhnFile {
+  std::string path;
+  MatFile file;
+  std::int64_t count = 0;
+};
+
+absl::StatusOr<SvhnFile> OpenFile(const std::string& path) {
+  ASSIGN_OR_RETURN(MatFile file, MatFile::Open(path));
+  ASSIGN_OR_RETURN(const tensor::Shape shape, file.ReadShape("X"));
+  if (!IsImages(shape)) {
     return absl::InvalidArgumentError(absl::StrCat(
-        path, ": variable X: expected the shape [32,32,3,N], found ", images.shape.ToString()));
+        path, ": variable X: expected the shape [32,32,3,N], found ", shape.ToString()));
   }
-  const std::int64_t count = images.shape.rank() == 4 ? images.shape.dim(3) : 1;
-  ASSIGN_OR_RETURN(MatArray labels, file.Read("y"));
+  const std::int64_t count = shape.rank() == 4 ? shape.dim(3) : 1;
+  return SvhnFile{.path = path, .file = std::move(file), .count = count};
+}
+
+absl::StatusOr<ImageSet> ReadImages(SvhnFile& svhn) {
+  const std::string& path = svhn.path;
+  const std::int64_t count = svhn.count;
+  ASSIGN_OR_RETURN(const MatArray images, svhn.file.Read("X"));
+  ASSIGN_OR_RETURN(MatArray labels, svhn.file.Read("y"));
   if (labels.shape.ElementCount() != count) {
     return absl::InvalidArgumentError(absl::StrCat(path, ": variable y: expected ", count,
                                                    " labels, one for each image in X, found ",
@@ -67,8 +81,12 @@ absl::StatusOr<ImageSet> ReadFile(const std::string& path) {
 absl::StatusOr<Dataset> ReadSvhnFolder(const std::string& path) {
   DatasetParts parts{.image_shape = {kChannels, kEdge, kEdge}};
   for (int digit = 0; digit < kDigits; ++digit) parts.class_names.push_back(absl::StrCat(digit));
-  ASSIGN_OR_RETURN(parts.train, ReadFile(absl::StrCat(path, "/", kSvhnTrainFile)));
-  ASSIGN_OR_RETURN(parts.test, ReadFile(absl::StrCat(path, "/", kSvhnTestFile)));
+  ASSIGN_OR_RETURN(SvhnFile train, OpenFile(absl::StrCat(path, "/", kSvhnTrainFile)));
+  ASSIGN_OR_RETURN(SvhnFile test, OpenFile(absl::StrCat(path, "/", kSvhnTestFile)));
+  RETURN_IF_ERROR(
+      base::Annotate(Dataset::CheckSize(parts.image_shape, train.count + test.count), path));
+  ASSIGN_OR_RETURN(parts.train, ReadImages(train));
+  ASSIGN_OR_RETURN(parts.test, ReadImages(test));
   absl::StatusOr<Dataset> dataset = Dataset::Create(std::move(parts));
   if (!dataset.ok()) return base::Annotate(dataset.status(), path);
   return dataset;

@@ -17,7 +17,8 @@ inline constexpr char kSvhnTestFile[] = "test_32x32.mat";
 // the classes are "0" to "9": label 10 stands for the digit 0.
 //
 // NOT_FOUND: a file is missing. INVALID_ARGUMENT: errors of MatFile, arrays of another shape, a
-// label out of range; the message names the file and what was expected.
+// label out of range, images beyond the bounds of Dataset, which are refused before any is read;
+// the message names the file and what was expected.
 absl::StatusOr<Dataset> ReadSvhnFolder(const std::string& path);
 
 }  // namespace graft::data

@@ -9,6 +9,7 @@
 #include "common/arch/parameter_fit.h"
 #include "common/base/file.h"
 #include "common/base/status_macros.h"
+#include "common/blob/blob_io.h"
 #include "common/config/yaml.h"
 #include "common/weights/safetensors.h"
 #include "common/weights/weights.h"
@@ -51,13 +52,25 @@ absl::StatusOr<tensor::NamedTensors> ReadWeights(const std::string& path,
   return tensors;
 }
 
+// As weights::SaveWeights, but an import that was interrupted goes on where it stopped.
+absl::StatusOr<digest::WeightsDigest> Upload(const tensor::NamedTensors& tensors,
+                                             blob::BlobStore* store) {
+  ASSIGN_OR_RETURN(const weights::PackedWeights packed, weights::PackWeights(tensors));
+  if (!packed.manifest.entries().empty()) {
+    RETURN_IF_ERROR(blob::PutResumably(store, packed.blob).status());
+  }
+  ASSIGN_OR_RETURN(const digest::BlobDigest manifest,
+                   blob::PutResumably(store, packed.manifest.Encode()));
+  return digest::WeightsDigest(manifest);
+}
+
 }  // namespace
 
 absl::StatusOr<v1::Network> ImportNetwork(ClusterClient& client, const ImportFiles& files) {
   ASSIGN_OR_RETURN(const arch::Architecture architecture, ReadArchitecture(files.architecture));
   ASSIGN_OR_RETURN(const tensor::NamedTensors tensors, ReadWeights(files.weights, architecture));
   ASSIGN_OR_RETURN(const std::unique_ptr<blob::BlobStore> store, client.OpenWeightStore());
-  ASSIGN_OR_RETURN(const digest::WeightsDigest weights, weights::SaveWeights(tensors, store.get()));
+  ASSIGN_OR_RETURN(const digest::WeightsDigest weights, Upload(tensors, store.get()));
   v1::ImportNetworkRequest request;
   *request.mutable_architecture() = wire::ToProto(architecture);
   request.set_weights(weights.ToString());

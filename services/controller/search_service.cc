@@ -349,7 +349,8 @@ grpc::ServerUnaryReactor* SearchService::ListNetworks(grpc::CallbackServerContex
 
 absl::StatusOr<v1::Network> SearchService::Import(const v1::ImportNetworkRequest& request) {
   ASSIGN_OR_RETURN(const RequestTag tag, TagOf(request));
-  absl::StatusOr<arch::Architecture> architecture = wire::FromProto(request.architecture());
+  absl::StatusOr<arch::Architecture> architecture =
+      wire::ExpandFromProto(request.architecture(), {});
   if (!architecture.ok()) {
     return base::PrefixFieldViolations("architecture", architecture.status());
   }

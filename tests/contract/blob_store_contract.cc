@@ -164,6 +164,38 @@ TEST_P(BlobStoreContract, InterruptedUploadContinuesWhereItStopped) {
   EXPECT_TRUE(*ReadBlob(store(), BlobDigest::Of(bytes), kNoLimit) == bytes);
 }
 
+TEST_P(BlobStoreContract, InterruptedPutIsCompletedByTheNextOne) {
+  constexpr size_t kSize = 2'500'000;
+  for (const size_t sent : {size_t{0}, size_t{1}, size_t{1'500'000}, kSize}) {
+    const std::string bytes = Pattern(kSize) + std::to_string(sent);
+    const BlobDigest digest = BlobDigest::Of(bytes);
+    {
+      const auto writer =
+          store()->OpenWriter({.expected = digest, .upload_id = digest.sha256().ToHex()});
+      ASSERT_TRUE(writer.ok()) << writer.status();
+      ASSERT_TRUE((*writer)->Append(bytes.substr(0, sent)).ok());
+    }
+    const absl::StatusOr<BlobDigest> put = PutResumably(store(), bytes);
+    ASSERT_TRUE(put.ok()) << put.status();
+    EXPECT_EQ(*put, digest);
+    EXPECT_TRUE(*ReadBlob(store(), digest, kNoLimit) == bytes) << sent;
+    EXPECT_EQ(*PutResumably(store(), bytes), digest);
+  }
+}
+
+TEST_P(BlobStoreContract, PutOverAnUploadOfOtherBytesIsRefusedAndThenStartsAfresh) {
+  const std::string bytes = Pattern(1000);
+  const BlobDigest digest = BlobDigest::Of(bytes);
+  {
+    const auto writer =
+        store()->OpenWriter({.expected = digest, .upload_id = digest.sha256().ToHex()});
+    ASSERT_TRUE((*writer)->Append("other").ok());
+  }
+  EXPECT_TRUE(absl::IsInvalidArgument(PutResumably(store(), bytes).status()));
+  ASSERT_EQ(*PutResumably(store(), bytes), digest);
+  EXPECT_TRUE(*ReadBlob(store(), digest, kNoLimit) == bytes);
+}
+
 TEST_P(BlobStoreContract, CommittedUploadStartsAfresh) {
   const WriteOptions options = {.upload_id = "again"};
   {

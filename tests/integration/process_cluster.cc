@@ -142,7 +142,7 @@ absl::StatusOr<std::unique_ptr<ProcessCluster>> ProcessCluster::Start(
     RETURN_IF_ERROR(
         base::WriteFileDurably(cluster->worker_token_file(), "worker-secret-2-0123456789\n", 0600));
   }
-  RETURN_IF_ERROR(cluster->StartStore());
+  RETURN_IF_ERROR(cluster->StartStore("127.0.0.1:0"));
   RETURN_IF_ERROR(cluster->StartController("127.0.0.1:0"));
   for (int i = 0; i < options.workers; ++i) {
     RETURN_IF_ERROR(cluster->StartWorker(absl::StrCat("worker-", i)));
@@ -191,17 +191,16 @@ absl::StatusOr<std::string> ProcessCluster::Metrics(const std::string& name) con
   return result.output;
 }
 
-absl::Status ProcessCluster::StartStore() {
-  std::string config =
-      absl::StrCat("server:\n  listen: 127.0.0.1:0\n  metrics_listen: 127.0.0.1:0\n  port_file: ",
-                   Path("weight-store.ports"), "\ndirectory: ", Path("store"), "\n");
+absl::Status ProcessCluster::StartStore(const std::string& listen) {
+  std::filesystem::remove(Path("weight-store.ports"));
+  std::string config = absl::StrCat(
+      "server:\n  listen: ", listen,
+      "\n  metrics_listen: 127.0.0.1:0\n  port_file: ", Path("weight-store.ports"), "\n");
   if (options_.tokens) {
-    config =
-        absl::StrCat("server:\n  listen: 127.0.0.1:0\n  metrics_listen: 127.0.0.1:0\n  port_file: ",
-                     Path("weight-store.ports"), "\n  tokens:\n    - {path: ", user_token_file(),
-                     ", role: user}\n    - {path: ", worker_token_file(),
-                     ", role: worker}\ndirectory: ", Path("store"), "\n");
+    absl::StrAppend(&config, "  tokens:\n    - {path: ", user_token_file(),
+                    ", role: user}\n    - {path: ", worker_token_file(), ", role: worker}\n");
   }
+  absl::StrAppend(&config, "directory: ", Path("store"), "\n");
   ASSIGN_OR_RETURN(base::ChildProcess process,
                    Launch("weight-store", "graft-weight-store", config));
   store_ = std::make_unique<base::ChildProcess>(std::move(process));
@@ -228,6 +227,11 @@ absl::Status ProcessCluster::StartController(const std::string& listen) {
   ASSIGN_OR_RETURN(controller_address_, AwaitPort(*controller_, Path("controller.ports"), "grpc",
                                                   Path("controller.log")));
   return absl::OkStatus();
+}
+
+absl::Status ProcessCluster::RestartStore() {
+  store_.reset();
+  return StartStore(store_address_);
 }
 
 absl::Status ProcessCluster::RestartController() {

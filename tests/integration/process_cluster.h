@@ -70,6 +70,9 @@ class ProcessCluster {
   absl::Status StartWorker(const std::string& name);
   base::ChildProcess& worker(int index) { return workers_[index]; }
   base::ChildProcess& controller() { return *controller_; }
+  base::ChildProcess& store() { return *store_; }
+  // Starts the store again where it was, on the same folder.
+  absl::Status RestartStore();
   // Starts the controller again where it was, on the same database.
   absl::Status RestartController();
   // What a program has logged.
@@ -79,7 +82,7 @@ class ProcessCluster {
 
  private:
   ProcessCluster(ClusterOptions options, base::TempDir folder);
-  absl::Status StartStore();
+  absl::Status StartStore(const std::string& listen);
   absl::Status StartController(const std::string& listen);
   absl::StatusOr<base::ChildProcess> Launch(const std::string& name, const std::string& program,
                                             const std::string& config);

@@ -2,9 +2,11 @@
 import contextlib
 import ctypes
 import json
+import math
 import os
 import pathlib
 import signal
+import struct
 import subprocess
 import tempfile
 import time
@@ -33,6 +35,26 @@ if not MISSING and not FASHION_MNIST.exists():
     MISSING = "dataset-fashion-mnist is not installed (deploy/scripts/install_packages.sh run)"
 
 
+BRANCHES = """\
+layers:
+  - {op: input, attributes: {shape: [1, 8, 8]}}
+  - {op: convolution, id: stem, attributes: {filters: 4, kernel: 3, bias: true}}
+  - {op: convolution, id: left, attributes: {filters: 4, kernel: 1}}
+  - {op: convolution, operands: [stem], attributes: {filters: 4, kernel: 3}}
+  - {op: add, operands: [convolution_1, left]}
+  - {op: batch_norm, id: norm}
+  - {op: relu}
+  - {op: global_average_pool}
+  - {op: linear, id: head, attributes: {units: 3}}
+"""
+
+
+def floats(*shape):
+    """A tensor of numbers that count up from 1."""
+    count = math.prod(shape)
+    return graft.Tensor("float32", shape, struct.pack(f"<{count}f", *range(1, count + 1)))
+
+
 def end_with_parent():
     """Runs in the child: a test that is killed leaves no cluster."""
     pr_set_pdeathsig = 1
@@ -55,6 +77,7 @@ class Cluster:
     """`graft local` on a free port, with its state in `folder`."""
 
     def __init__(self, folder):
+        folder.mkdir(exist_ok=True)
         self._log = folder / "local.log"
         self._state = folder / "state"
         with self._log.open("wb") as log:
@@ -180,6 +203,77 @@ class PythonClientTest(unittest.TestCase):
         self.client.save_safetensors(best, saved)
         self.assertEqual(safetensors_reader.read(saved.read_bytes()), (expected, metadata))
         self.assertEqual(metadata["network"], best)
+
+    def test_exported_networks_are_the_same_in_an_empty_cluster(self):
+        empty = Cluster(self.folder / "empty")
+        self.addCleanup(empty.stop)
+        client = self.enterContext(graft.Client(empty.address))
+        by_python, by_command_line = self.client.networks(self.name)[:2]
+        folder = self.folder / "taken-along"
+
+        self.cluster.graft("export", by_python["name"], folder)
+        files = (folder / "architecture.json", folder / "weights.safetensors")
+        imported = client.import_network(*files, description="from afar")
+        for field in ("name", "weights", "fingerprint", "architecture"):
+            self.assertEqual(imported[field], by_python[field])
+        self.assertEqual(client.network(by_python["name"]), imported)
+        self.assertEqual(client.weights(by_python["name"]), self.client.weights(by_python["name"]))
+        self.assertEqual(client.import_network(*files)["name"], by_python["name"])
+
+        with self.assertRaisesRegex(graft.GraftError, "NOT_FOUND"):
+            client.network(by_command_line["name"])
+        architecture, weights = folder / "other.json", folder / "other.safetensors"
+        architecture.write_text(json.dumps(by_command_line["architecture"]))
+        self.client.save_safetensors(by_command_line["name"], weights)
+        imported = empty.graft("import", architecture, weights)
+        self.assertEqual(imported["name"], by_command_line["name"])
+        self.assertEqual(imported["weights"], by_command_line["weights"])
+
+    def test_tensors_named_by_layer_are_what_the_command_line_takes_them_for(self):
+        architecture, weights = self.folder / "branches.yaml", self.folder / "branches.safetensors"
+        architecture.write_text(BRANCHES)
+        tensors = {
+            "stem.weight": floats(4, 1, 3, 3),
+            "stem.bias": floats(4),
+            "left.weight": floats(4, 4, 1, 1),
+            "convolution_1.weight": floats(4, 4, 3, 3),
+            "norm.scale": floats(4),
+            "norm.shift": floats(4),
+            "norm.mean": floats(4),
+            "norm.variance": floats(4),
+            "head.weight": floats(3, 4),
+            "head.bias": floats(3),
+        }
+        weights.write_bytes(graft._weights.encode_safetensors(tensors, {}))
+        network = self.client.import_network(architecture, weights)
+        self.assertEqual(network["name"], self.cluster.graft("import", architecture, weights)["name"])
+        stored = self.client.weights(network["name"])
+        self.assertEqual(
+            sorted(name.partition(".")[2] for name in stored),
+            sorted(name.partition(".")[2] for name in tensors),
+        )
+        again = self.client.import_network(
+            network["architecture"], self.saved(stored, "canonical.safetensors")
+        )
+        self.assertEqual(again["name"], network["name"])
+
+        for change, expected in [
+            ({"stem.bias": None}, r"\(stem.bias\) of shape \[4\] is missing"),
+            ({"head.weight": floats(4, 3)}, r"\(head.weight\) must be float32 of shape \[3,4\]"),
+            ({"tail.weight": floats(1)}, "tail.weight belongs to no parameter"),
+        ]:
+            changed = {name: t for name, t in {**tensors, **change}.items() if t is not None}
+            with self.subTest(change=list(change)):
+                with self.assertRaisesRegex(graft.GraftError, f"INVALID_ARGUMENT: .*{expected}"):
+                    self.client.import_network(architecture, self.saved(changed, "changed"))
+        with self.assertRaises(graft.GraftError) as caught:
+            self.client.import_network({"layers": [{"op": "convolve"}]}, weights)
+        self.assertEqual(caught.exception.violations[0].field, "layers[0].op")
+
+    def saved(self, tensors, name):
+        path = self.folder / name
+        path.write_bytes(graft._weights.encode_safetensors(tensors, {}))
+        return path
 
     def test_search_files_mean_the_same_to_client_and_command_line(self):
         for example in sorted(EXAMPLES.glob("*.yaml")):

@@ -6,6 +6,7 @@
 #include <sys/socket.h>
 
 #include <csignal>
+#include <cstdint>
 #include <filesystem>
 #include <optional>
 #include <string>
@@ -104,6 +105,89 @@ TEST_F(QuickstartTest, GrowsAndExportsANetworkAndShowsItWhenRunAgain) {
   EXPECT_TRUE(std::filesystem::exists(State() + "/best/weights.safetensors"));
 }
 
+std::string BigEndian(std::uint32_t value) {
+  return {static_cast<char>(value >> 24), static_cast<char>(value >> 16),
+          static_cast<char>(value >> 8), static_cast<char>(value)};
+}
+
+// Images and labels of one set of ten classes, 28 x 28 pixels that tell the class.
+void WriteIdxPair(const std::string& prefix, int count, int shift) {
+  std::string images = BigEndian(0x803) + BigEndian(count) + BigEndian(28) + BigEndian(28);
+  std::string labels = BigEndian(0x801) + BigEndian(count);
+  for (int image = 0; image < count; ++image) {
+    labels.push_back(static_cast<char>(image % 10));
+    for (int i = 0; i < 28 * 28; ++i) {
+      images.push_back(static_cast<char>((i % 28 < 2 * (image % 10) ? 200 : 20) + shift));
+    }
+  }
+  ASSERT_TRUE(base::WriteFileDurably(prefix + "-images-idx3-ubyte", images).ok());
+  ASSERT_TRUE(base::WriteFileDurably(prefix + "-labels-idx1-ubyte", labels).ok());
+}
+
+void WriteSmallFashionMnist(const std::string& folder, int shift) {
+  ASSERT_TRUE(base::CreateDirectories(folder).ok());
+  WriteIdxPair(folder + "/train", 200, shift);
+  WriteIdxPair(folder + "/t10k", 50, shift);
+}
+
+TEST_F(QuickstartTest, TakesFashionMnistFromTheFolderGiven) {
+  const std::string data = folder_.Join("data");
+  ASSERT_NO_FATAL_FAILURE(WriteSmallFashionMnist(data, 0));
+  const std::string search = WriteSearchFile(folder_.path(), {.name = "elsewhere",
+                                                              .episodes = 1,
+                                                              .children = 1,
+                                                              .train_images = 100,
+                                                              .validation_images = 50});
+  const std::vector<std::string> options = {"--search", search, "--listen", "127.0.0.1:0"};
+  const auto with_data = [&](const std::string& folder) {
+    std::vector<std::string> all = options;
+    all.insert(all.end(), {"--data", folder});
+    return all;
+  };
+  ASSERT_EQ(Run(with_data(data)), "exited with status 0") << OutputText();
+  EXPECT_THAT(base::ReadFile(State() + "/local.log").value_or(""),
+              HasSubstr("data set fashion_mnist registered from " + data));
+  EXPECT_EQ(Run(with_data(data)), "exited with status 0") << OutputText();
+  EXPECT_EQ(Run(options), "exited with status 0") << OutputText();
+
+  // The name stands for the first one.
+  const std::string other = folder_.Join("other");
+  ASSERT_NO_FATAL_FAILURE(WriteSmallFashionMnist(other, 1));
+  EXPECT_EQ(Run(with_data(other)), "exited with status 1");
+  EXPECT_THAT(OutputText(), AllOf(HasSubstr("--data " + other),
+                                  HasSubstr("`fashion_mnist` stands for another digest")));
+  EXPECT_THAT(ProcessesWithVariable(Mark()), IsEmpty());
+}
+
+TEST_F(QuickstartTest, TakesDataToTheClusterThatRuns) {
+  const std::string data = folder_.Join("data");
+  const std::string other = folder_.Join("other");
+  ASSERT_NO_FATAL_FAILURE(WriteSmallFashionMnist(data, 0));
+  ASSERT_NO_FATAL_FAILURE(WriteSmallFashionMnist(other, 1));
+  auto cluster =
+      base::ChildProcess::Start({.arguments = {Program("graft"), "local", "--dir", State(),
+                                               "--data", data, "--listen", "127.0.0.1:0"},
+                                 .log_path = Output(),
+                                 .ends_with_parent = true});
+  ASSERT_TRUE(cluster.ok()) << cluster.status();
+  const absl::Time deadline = absl::Now() + kPatience;
+  while (OutputText().find("\nready") == std::string::npos) {
+    ASSERT_EQ(cluster->Ended(), std::nullopt) << OutputText();
+    ASSERT_LT(absl::Now(), deadline) << OutputText();
+    absl::SleepFor(absl::Milliseconds(20));
+  }
+  const std::string search = WriteSearchFile(folder_.path(), {.name = "running",
+                                                              .episodes = 1,
+                                                              .children = 1,
+                                                              .train_images = 100,
+                                                              .validation_images = 50});
+  EXPECT_EQ(Run({"--search", search, "--data", data}), "exited with status 0") << OutputText();
+  EXPECT_THAT(OutputText(), HasSubstr("Using the cluster that runs in"));
+  EXPECT_EQ(Run({"--search", search, "--data", other}), "exited with status 1");
+  EXPECT_THAT(OutputText(), HasSubstr("`fashion_mnist` stands for another digest"));
+  EXPECT_EQ(cluster->Stop(kPatience), "exited with status 0");
+}
+
 TEST_F(QuickstartTest, InterruptedScriptLeavesNoProcess) {
   if (!HasFashionMnist()) GTEST_SKIP() << kNoFashionMnist;
   const std::string search = WriteSearchFile(
@@ -130,6 +214,13 @@ TEST_F(QuickstartTest, WrongArgumentsAreRefusedBeforeAnythingStarts) {
   EXPECT_THAT(OutputText(), HasSubstr("/no/such/file"));
   EXPECT_EQ(Run({"--programs", "/no/such/folder"}), "exited with status 2");
   EXPECT_THAT(OutputText(), HasSubstr("/no/such/folder/graft"));
+  const std::string data = folder_.Join("data");
+  ASSERT_NO_FATAL_FAILURE(WriteSmallFashionMnist(data, 0));
+  std::filesystem::remove(data + "/t10k-labels-idx1-ubyte");
+  EXPECT_EQ(Run({"--data", data}), "exited with status 2");
+  EXPECT_THAT(OutputText(), HasSubstr(absl::StrCat("expected Fashion-MNIST's files in ", data,
+                                                   ", found no t10k-labels-idx1-ubyte or "
+                                                   "t10k-labels-idx1-ubyte.gz")));
   EXPECT_FALSE(std::filesystem::exists(State()));
 }
 

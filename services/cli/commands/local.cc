@@ -11,6 +11,7 @@
 #include "absl/strings/str_cat.h"
 #include "common/base/child_process.h"
 #include "common/base/status_macros.h"
+#include "common/data/dataset_import.h"
 #include "common/data/idx.h"
 #include "services/cli/argument_checks.h"
 #include "services/cli/commands/commands.h"
@@ -31,14 +32,22 @@ sigset_t WaitedSignals() {
   return signals;
 }
 
-// Registers Debian's Fashion-MNIST where it is installed and not registered yet.
-absl::Status RegisterDemoDataset(ClusterClient& client) {
+// Registers the Fashion-MNIST in `folder`; where none is given, Debian's if it is installed and not
+// registered yet.
+absl::Status RegisterDemoDataset(ClusterClient& client, const std::string& folder) {
+  if (!folder.empty()) {
+    const absl::Status added =
+        UploadDataset(client, kDemoDataset, folder, {.format = data::DatasetFormat::kIdx}).status();
+    if (!added.ok()) return base::Annotate(added, absl::StrCat("--data ", folder));
+    std::cout << "data set " << kDemoDataset << " registered from " << folder << "\n";
+    return absl::OkStatus();
+  }
   const absl::Status known = client.GetDataset(absl::StrCat("datasets/", kDemoDataset)).status();
   if (!absl::IsNotFound(known)) return known;
   if (!std::filesystem::exists(data::kFashionMnistDirectory)) {
     std::cout << "data set " << kDemoDataset
-              << " is not installed (Debian package dataset-fashion-mnist); `graft dataset add` "
-                 "registers others\n";
+              << " is not installed (Debian package dataset-fashion-mnist); --data names a folder "
+                 "that has it, `graft dataset add` registers others\n";
     return absl::OkStatus();
   }
   RETURN_IF_ERROR(UploadDataset(client, kDemoDataset, data::kFashionMnistDirectory).status());
@@ -55,7 +64,7 @@ absl::Status ServeUntilSignal(LocalCluster& cluster) {
   }
 }
 
-absl::Status Local(Session& session, LocalOptions options) {
+absl::Status Local(Session& session, LocalOptions options, const std::string& data_folder) {
   const sigset_t signals = WaitedSignals();
   pthread_sigmask(SIG_BLOCK, &signals, nullptr);
   ASSIGN_OR_RETURN(options.program_folder, base::ProgramFolder());
@@ -65,7 +74,7 @@ absl::Status Local(Session& session, LocalOptions options) {
   absl::Status status;
   {
     ASSIGN_OR_RETURN(const auto client, session.Connect());
-    status = RegisterDemoDataset(*client);
+    status = RegisterDemoDataset(*client, data_folder);
   }
   if (status.ok()) {
     std::cout << "controller at " << cluster->endpoint() << "\n";
@@ -83,6 +92,7 @@ absl::Status Local(Session& session, LocalOptions options) {
 
 void AddLocalCommand(CLI::App& app, Session& session) {
   auto options = std::make_shared<LocalOptions>();
+  auto data_folder = std::make_shared<std::string>();
   options->directory = kDefaultLocalDir;
   options->listen = kDefaultServer;
   CLI::App* verb = app.add_subcommand("local", "Runs a whole cluster on this machine until Ctrl-C");
@@ -92,8 +102,14 @@ void AddLocalCommand(CLI::App& app, Session& session) {
       ->check(CheckListenAddress);
   verb->add_option("--slots", options->slots, "Trials at once; 0: one a core")
       ->check(CLI::NonNegativeNumber);
-  verb->callback([&session, options] {
-    session.action = [&session, options] { return Local(session, *options); };
+  verb->add_option("--data", *data_folder,
+                   "Folder of Fashion-MNIST's files, to register as fashion_mnist; default: " +
+                       std::string(data::kFashionMnistDirectory) + " if it is there")
+      ->type_name("DIR");
+  verb->callback([&session, options, data_folder] {
+    session.action = [&session, options, data_folder] {
+      return Local(session, *options, *data_folder);
+    };
   });
 }
 

@@ -1,5 +1,6 @@
 """Calls to a server of the cluster: credentials, errors, trying again."""
 import contextlib
+import queue
 import random
 import time
 from collections.abc import Callable, Iterator
@@ -17,6 +18,7 @@ _ATTEMPTS = 7
 _FIRST_PAUSE_S = 0.2
 _LONGEST_PAUSE_S = 1.0
 _ERROR_DOMAIN = "graft"
+_CHUNK_BYTES = 1 << 20
 _OPTIONS = (
     ("grpc.max_receive_message_length", 4 << 20),
     ("grpc.max_send_message_length", 4 << 20),
@@ -134,6 +136,42 @@ class Server:
             failures += 1
             self._pause(failures)
 
+    def upload(self, digest: str, data: bytes, patience_s: float) -> None:
+        """Stores a blob by WriteBlob.
+
+        A broken connection is taken up again where the server says, until it has heard nothing more
+        for `patience_s` seconds.
+        """
+        invoke = self._method(self._channel.stream_stream, "WriteBlob")
+        arrived = -1
+        failures = 0
+        give_up = time.monotonic() + patience_s
+        while True:
+            start: queue.SimpleQueue[int | None] = queue.SimpleQueue()
+            call = invoke(_upload_messages(digest, data, start), metadata=self._metadata)
+            try:
+                for i, response in enumerate(call):
+                    if i == 0:
+                        start.put(response.committed_size)
+                    if response.committed_size > arrived:
+                        arrived = response.committed_size
+                        failures = 0
+                        give_up = time.monotonic() + patience_s
+                    if response.digest:
+                        return
+                raise GraftError("INTERNAL", "the store ended the upload before it was complete")
+            except grpc.RpcError as error:
+                failure = to_graft_error(error)
+            finally:
+                start.put(None)
+                call.cancel()
+            # ABORTED: the store has not noticed yet that the call before is gone.
+            retryable = failure.code in ("UNAVAILABLE", "ABORTED")
+            if not retryable or time.monotonic() >= give_up:
+                raise self._explain(failure)
+            failures += 1
+            self._pause(failures)
+
     def _method(self, kind: Callable[..., Any], method: str) -> Any:
         request_type, response_type = _protos.method_types(self._service, method)
         return kind(
@@ -164,3 +202,17 @@ class Server:
             failure.reason,
             failure.violations,
         )
+
+
+def _upload_messages(
+    digest: str, data: bytes, start: "queue.SimpleQueue[int | None]"
+) -> Iterator[Message]:
+    """The messages of WriteBlob. `start` gets the first byte to send, or None to give up."""
+    yield _protos.new("WriteBlobRequest", digest=digest, upload_id=digest.partition("/")[0])
+    offset = start.get()
+    while offset is not None:
+        chunk = data[offset : offset + _CHUNK_BYTES]
+        end = offset + len(chunk)
+        finish = end == len(data)
+        yield _protos.new("WriteBlobRequest", offset=offset, data=chunk, finish_write=finish)
+        offset = None if finish else end

@@ -11,15 +11,16 @@ from typing import Any
 
 from google.protobuf.message import Message
 
-from graft import _convert, _protos, _search_file, _weights
+from graft import _architecture, _convert, _protos, _weights, _yaml_file
 from graft._rpc import Server
 from graft._weights import Tensor
 from graft.errors import FieldViolation, GraftError
 
 _PAGE_SIZE = 500
-# How long a watch or the reading of a blob goes on without hearing anything, in seconds.
+# How long a watch, or a blob on its way, goes on without hearing anything, in seconds.
 _WATCH_PATIENCE_S = 120.0
 _READ_PATIENCE_S = 30.0
+_WRITE_PATIENCE_S = 30.0
 
 Json = dict[str, Any]
 
@@ -99,7 +100,7 @@ class Client:
         Raises GraftError INVALID_ARGUMENT with the fields that are bad, relative to the spec
         (`recipe.epochs`), and ALREADY_EXISTS if the request_id was used with another spec.
         """
-        values = spec if isinstance(spec, Mapping) else _search_file.load(spec)
+        values = spec if isinstance(spec, Mapping) else _yaml_file.load_search(spec)
         request = _protos.new(
             "CreateSearchRequest",
             request_id=_request_id() if request_id is None else request_id,
@@ -109,7 +110,7 @@ class Client:
         try:
             return self._call("CreateSearch", request)
         except GraftError as error:
-            raise _relative_to_spec(error) from None
+            raise _relative_to(error, "spec.") from None
 
     def watch(self, search: str, resume_token: str = "") -> Iterator[Json]:
         """Yields updates until the search has ended: first the search and its trials as they stand.
@@ -190,6 +191,14 @@ class Client:
         request = _protos.new("ListTrialsRequest", parent=_named("searches", search))
         return self._list("ListTrials", request, "trials", None)
 
+    def trial_log(self, trial: str) -> Iterator[Json]:
+        """Yields what workers have logged about a trial, `7/trials/3`, in order of attempt and line.
+
+        Raises GraftError NOT_FOUND: no such trial.
+        """
+        request = _protos.new("ListTrialLogRequest", parent=_named("searches", trial))
+        return self._pages("ListTrialLog", request, "entries")
+
     def network(self, network: str) -> Json:
         """A network by name or by the first 8 or more digits of it. Raises GraftError NOT_FOUND."""
         name = _named("networks", network)
@@ -200,6 +209,38 @@ class Client:
         name = "" if search is None else _named("searches", search)
         request = _protos.new("ListNetworksRequest", search=name)
         return self._list("ListNetworks", request, "networks", limit)
+
+    def import_network(
+        self,
+        architecture: Mapping[str, Any] | str | os.PathLike[str],
+        weights: str | os.PathLike[str],
+        description: str = "",
+    ) -> Json:
+        """Uploads a network that was trained elsewhere and returns it; the same again is the same.
+
+        Args:
+            architecture: a graft.v1.Architecture in short or full form (proto/graft/v1/
+                architecture.proto) as a dictionary, or the path of a file in YAML or JSON.
+            weights: path of a safetensors file. A tensor is named as an export names it
+                (`00012.weight`) or by its layer (`conv1.weight`).
+            description: where it comes from, for people.
+
+        Raises GraftError: NOT_FOUND or INVALID_ARGUMENT for a file that cannot be read or decoded;
+        INVALID_ARGUMENT with the fields of the architecture that are bad (`layers[3].op`), or with
+        the first tensor that does not fit; RESOURCE_EXHAUSTED if the store is full.
+        """
+        is_file = not isinstance(architecture, Mapping)
+        values = _yaml_file.load(architecture) if is_file else architecture
+        request = _protos.new(
+            "ImportNetworkRequest", description=description, request_id=_request_id()
+        )
+        _convert.fill(request.architecture, values)
+        tensors = _read_safetensors(weights, _architecture.tensor_names(request.architecture))
+        request.weights = self._save_weights(tensors)
+        try:
+            return self._call("ImportNetwork", request)
+        except GraftError as error:
+            raise _relative_to(error, "architecture.") from None
 
     def dataset(self, dataset: str) -> Json:
         """A data set. Raises GraftError NOT_FOUND."""
@@ -263,6 +304,33 @@ class Client:
             request.page_token = page.next_page_token
         return found
 
+    def _pages(self, method: str, request: Message, field: str) -> Iterator[Json]:
+        """The items of all pages, each read when it is asked for."""
+        request.page_size = _PAGE_SIZE
+        while True:
+            page = self._controller.call(method, request)
+            for item in getattr(page, field):
+                yield _convert.to_dict(item)
+            if not page.next_page_token:
+                return
+            request.page_token = page.next_page_token
+
+    def _save_weights(self, tensors: Mapping[str, Tensor]) -> str:
+        """Stores weights, the manifest last, and returns its digest."""
+        manifest, blob = _weights.pack(tensors)
+        if tensors:
+            self._write_blob(blob)
+        digest = self._write_blob(manifest)
+        self._weight_store().call(
+            "CommitManifest", _protos.new("CommitManifestRequest", digest=digest)
+        )
+        return digest
+
+    def _write_blob(self, data: bytes) -> str:
+        digest = f"{hashlib.sha256(data).hexdigest()}/{len(data)}"
+        self._weight_store().upload(digest, data, _WRITE_PATIENCE_S)
+        return digest
+
     def _load_weights(self, digest: str) -> dict[str, Tensor]:
         if _size_of(digest) > _weights.MAX_MANIFEST_BYTES:
             raise GraftError("RESOURCE_EXHAUSTED", f"the manifest {digest} is too large")
@@ -313,11 +381,12 @@ def _size_of(digest: str) -> int:
     return int(digest.partition("/")[2])
 
 
-def _relative_to_spec(error: GraftError) -> GraftError:
+def _relative_to(error: GraftError, prefix: str) -> GraftError:
+    """The error with fields without `prefix`."""
     if not error.violations:
         return error
     violations = tuple(
-        FieldViolation(violation.field.removeprefix("spec."), violation.description)
+        FieldViolation(violation.field.removeprefix(prefix), violation.description)
         for violation in error.violations
     )
     message = "; ".join(f"{violation.field}: {violation.description}" for violation in violations)
@@ -336,6 +405,24 @@ def _read_token(path: str | os.PathLike[str]) -> str:
     if not line or not line.isascii():
         raise GraftError("INVALID_ARGUMENT", f"{path}: expected a token in the first line")
     return line.decode()
+
+
+def _read_safetensors(
+    path: str | os.PathLike[str], store_names: Mapping[str, str]
+) -> dict[str, Tensor]:
+    """The tensors by the names that the store knows them by: `store_names` has those by layer."""
+    data = _read_file(path)
+    try:
+        tensors = _weights.decode_safetensors(data)
+    except GraftError as error:
+        raise GraftError(error.code, f"{path}: {error.message}") from None
+    renamed: dict[str, Tensor] = {}
+    for name, tensor in tensors.items():
+        store_name = store_names.get(name, name)
+        if store_name in renamed:
+            raise GraftError("INVALID_ARGUMENT", f"{path}: tensor {store_name} is there twice")
+        renamed[store_name] = tensor
+    return renamed
 
 
 def _write_whole(path: pathlib.Path, data: bytes) -> None:

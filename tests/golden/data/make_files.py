@@ -21,6 +21,7 @@ from fractions import Fraction
 
 import numpy as np
 import scipy.io
+import scipy.sparse
 from PIL import Image
 
 HERE = os.path.dirname(os.path.abspath(__file__))
@@ -245,6 +246,7 @@ def matlab_files():
     images, labels = digits(5, 7)
     save("test_32x32.mat", compressed=False, X=images, y=labels.astype(float))
     save("one_image.mat", X=images[..., :1].squeeze(-1), y=labels[:1])
+    save("one_plain_image.mat", compressed=False, X=images[..., :1].squeeze(-1), y=labels[:1].astype(np.uint8))
     save("no_y.mat", X=images, z=labels)
     save("transposed.mat", X=np.moveaxis(images, 3, 0), y=labels)
     save("few_labels.mat", X=images, y=labels[:4])
@@ -252,6 +254,18 @@ def matlab_files():
     save("half_label.mat", X=images, y=labels + 0.5)
     save("text.mat", X="not numbers", y=labels)
     save("complex.mat", X=images * 1j, y=labels)
+    cell = np.empty((1, 1), dtype=object)
+    cell[0, 0] = images[..., 0]
+    save("cell.mat", X=cell, y=labels)
+    save("struct.mat", X={"images": images[..., 0]}, y=labels)
+    save("sparse.mat", X=scipy.sparse.csc_matrix(images[:, :, 0, 0]), y=labels)
+    save("text_labels.mat", X=images, y="34567")
+    save("grey_images.mat", X=images[:, :, :1], y=labels)
+    save("small_images.mat", X=images[1:, 1:], y=labels)
+    save("flat_images.mat", X=images.reshape(-1, 5), y=labels)
+    save("five_dimensions.mat", X=np.stack([images, images], axis=-1), y=labels)
+    save("no_images.mat", X=images[..., :0], y=labels[:0])
+    save("negative_pixel.mat", X=images.astype(np.int16) - 1, y=labels)
 
 
 def main():

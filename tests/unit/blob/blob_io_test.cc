@@ -42,6 +42,65 @@ class ShortStore final : public BlobStore {
   };
 };
 
+// Counts the bytes that are appended to another store's blobs.
+class CountingStore final : public BlobStore {
+ public:
+  explicit CountingStore(BlobStore* store) : store_(store) {}
+
+  absl::StatusOr<std::vector<BlobDigest>> FindMissing(
+      std::span<const BlobDigest> digests) override {
+    return store_->FindMissing(digests);
+  }
+  absl::StatusOr<std::unique_ptr<BlobReader>> OpenReader(const BlobDigest& digest,
+                                                         uint64_t offset) override {
+    return store_->OpenReader(digest, offset);
+  }
+  absl::StatusOr<std::unique_ptr<BlobWriter>> OpenWriter(const WriteOptions& options) override {
+    absl::StatusOr<std::unique_ptr<BlobWriter>> writer = store_->OpenWriter(options);
+    if (!writer.ok()) return writer.status();
+    return std::make_unique<Writer>(*std::move(writer), &appended_);
+  }
+
+  uint64_t appended() const { return appended_; }
+
+ private:
+  class Writer final : public BlobWriter {
+   public:
+    Writer(std::unique_ptr<BlobWriter> writer, uint64_t* appended)
+        : writer_(std::move(writer)), appended_(appended) {}
+
+    absl::Status Append(std::string_view bytes) override {
+      *appended_ += bytes.size();
+      return writer_->Append(bytes);
+    }
+    absl::StatusOr<BlobDigest> Commit() override { return writer_->Commit(); }
+    uint64_t committed_size() const override { return writer_->committed_size(); }
+
+   private:
+    const std::unique_ptr<BlobWriter> writer_;
+    uint64_t* const appended_;
+  };
+
+  BlobStore* const store_;
+  uint64_t appended_ = 0;
+};
+
+TEST(BlobIoTest, ResumedPutSendsWhatIsMissingAndNothingTwice) {
+  const std::string bytes = std::string(400'000, 'a') + std::string(300'000, 'b');
+  const BlobDigest digest = BlobDigest::Of(bytes);
+  MemoryBlobStore store;
+  {
+    const auto writer =
+        store.OpenWriter({.expected = digest, .upload_id = digest.sha256().ToHex()});
+    ASSERT_TRUE((*writer)->Append(bytes.substr(0, 500'000)).ok());
+  }
+  CountingStore counting(&store);
+  EXPECT_EQ(*PutResumably(&counting, bytes), digest);
+  EXPECT_EQ(counting.appended(), 200'000);
+  EXPECT_EQ(*PutResumably(&counting, bytes), digest);
+  EXPECT_EQ(counting.appended(), 200'000);
+}
+
 TEST(BlobIoTest, FileRoundTrip) {
   const base::TempDir directory = *base::TempDir::Create();
   const std::string bytes(700'000, 'f');

@@ -8,6 +8,7 @@
 #include <cstdint>
 #include <numeric>
 #include <string>
+#include <tuple>
 
 #include "absl/strings/str_cat.h"
 #include "common/base/file.h"
@@ -107,6 +108,49 @@ TEST_F(IdxTest, TruncatedFileSaysWhatWasExpected) {
             folder_.Join("t10k-images-idx3-ubyte") + ": truncated: expected 16 bytes, found 9");
 }
 
+TEST_F(IdxTest, PlainFileCutAnywhereSaysWhatWasExpectedAndFound) {
+  for (const auto& [name, bytes, header] :
+       {std::tuple("t10k-images-idx3-ubyte", IdxImages(4), 16),
+        std::tuple("t10k-labels-idx1-ubyte", IdxLabels(4), 8)}) {
+    for (int size = 0; size < static_cast<int>(bytes.size()); ++size) {
+      Write(name, bytes.substr(0, size));
+      EXPECT_EQ(ReadError(),
+                absl::StrCat(folder_.Join(name), ": truncated: expected ",
+                             size < header ? header : bytes.size(), " bytes, found ", size));
+    }
+    Write(name, bytes);
+  }
+}
+
+TEST_F(IdxTest, ChangedByteIsRefusedOrGivesAsManyImages) {
+  const std::string images = "t10k-images-idx3-ubyte";
+  int read = 0;
+  for (const bool compressed : {false, true}) {
+    std::string name = images;
+    std::string bytes = IdxImages(4);
+    if (compressed) {
+      WriteCompressed("whole.gz", bytes);
+      bytes = base::ReadFile(folder_.Join("whole.gz")).value();
+      Remove(images);
+      name += ".gz";
+    }
+    for (int bit = 0; bit < 8 * static_cast<int>(bytes.size()); bit += 3) {
+      std::string damaged = bytes;
+      damaged[bit / 8] = static_cast<char>(damaged[bit / 8] ^ (1 << bit % 8));
+      Write(name, damaged);
+      const absl::StatusOr<Dataset> dataset = ReadIdxFolder(folder_.path());
+      if (dataset.ok()) {
+        ++read;
+        EXPECT_EQ(dataset->test().count(), 4) << bit;
+        EXPECT_EQ(dataset->image_shape(), tensor::Shape({1, 3, 2})) << bit;
+      } else {
+        EXPECT_THAT(std::string(dataset.status().message()), HasSubstr(folder_.path())) << bit;
+      }
+    }
+  }
+  EXPECT_GE(read, 8 * 24 / 3);  // the pixels of a plain file
+}
+
 // How many bytes zlib makes of the beginning of a gzip file.
 std::size_t InflatedSize(std::string compressed) {
   z_stream stream{};
@@ -158,6 +202,7 @@ TEST_F(IdxTest, LargeCompressedFileCutShortSaysHowMuchWasFound) {
   std::string images = IdxImages(kCount);
   base::Rng rng(1);
   for (std::size_t i = 16; i < images.size(); ++i) images[i] = static_cast<char>(rng.NextU32());
+  Write("train-labels-idx1-ubyte", IdxLabels(kCount));
   Remove("train-images-idx3-ubyte");
   WriteCompressed("whole.gz", images);
   const std::string compressed = base::ReadFile(folder_.Join("whole.gz")).value();
@@ -192,6 +237,34 @@ TEST_F(IdxTest, HeaderWithAbsurdSizesIsRefused) {
   Write("t10k-images-idx3-ubyte",
         BigEndian(0x803) + BigEndian(4) + BigEndian(0xffffffff) + BigEndian(2));
   EXPECT_THAT(ReadError(), HasSubstr("expected 1 to"));
+}
+
+// The files end after their headers, so that reading an image would fail.
+TEST_F(IdxTest, MoreImagesThanMemoryHoldsAreRefusedBeforeAnyIsRead) {
+  const auto write_headers = [&](const std::string& set, std::uint32_t count, bool compressed) {
+    const std::string images =
+        BigEndian(0x803) + BigEndian(count) + BigEndian(1024) + BigEndian(1024);
+    const std::string labels = BigEndian(0x801) + BigEndian(count);
+    if (compressed) {
+      Remove(set + "-images-idx3-ubyte");
+      WriteCompressed(set + "-images-idx3-ubyte.gz", images);
+    } else {
+      Write(set + "-images-idx3-ubyte", images);
+    }
+    Write(set + "-labels-idx1-ubyte", labels);
+  };
+  for (const bool compressed : {false, true}) {
+    // One alone, and both together.
+    for (const std::uint32_t train : {4096, 3000}) {
+      SetUp();
+      write_headers("train", train, compressed);
+      write_headers("t10k", 4097 - train, compressed);
+      EXPECT_EQ(ReadError(), folder_.path() +
+                                 ": 4097 images of shape [1,1024,1024], 1048576 bytes each, "
+                                 "expected at most 4294967296 bytes in all: they are held in "
+                                 "memory");
+    }
+  }
 }
 
 TEST_F(IdxTest, DifferentNumbersOfImagesAndLabelsAreRefused) {

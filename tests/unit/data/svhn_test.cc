@@ -2,15 +2,22 @@
 
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
+#include <zlib.h>
 
+#include <cstdint>
+#include <filesystem>
 #include <string>
+#include <utility>
+#include <vector>
 
+#include "absl/strings/str_cat.h"
 #include "common/data/mat_file.h"
 #include "tests/unit/data/golden_files.h"
 
 namespace graft::data {
 namespace {
 
+using ::testing::AllOf;
 using ::testing::AnyOf;
 using ::testing::ElementsAre;
 using ::testing::HasSubstr;
@@ -78,11 +85,20 @@ TEST_F(SvhnTest, MissingFileIsNamed) {
   EXPECT_THAT(std::string(status.message()), HasSubstr(tree_.Join(kSvhnTestFile)));
 }
 
+// All places but for most of a plain image's pixels.
+std::vector<std::size_t> PlacesIn(const std::string& bytes) {
+  std::vector<std::size_t> places;
+  for (std::size_t i = 0; i < bytes.size(); ++i) {
+    const bool is_pixel = bytes.size() > 3072 && i > 250 && i < 3180;
+    if (!is_pixel || i % 41 == 0) places.push_back(i);
+  }
+  return places;
+}
+
 TEST_F(SvhnTest, FileCutAnywhereSaysWhatWasExpected) {
-  for (const char* name : {kSvhnTrainFile, kSvhnTestFile}) {
+  for (const char* name : {"one_image.mat", "one_plain_image.mat"}) {
     const std::string bytes = GoldenFile(name);
-    const std::size_t second = bytes.size() - (name == std::string(kSvhnTrainFile) ? 60 : 100);
-    for (std::size_t size = 0; size < bytes.size(); size += size < 300 || size > second ? 3 : 97) {
+    for (const std::size_t size : PlacesIn(bytes)) {
       // Between two variables: the second one is missing.
       EXPECT_THAT(TestFileError(bytes.substr(0, size)),
                   AnyOf(HasSubstr("truncated: expected "),
@@ -107,7 +123,7 @@ TEST_F(SvhnTest, DamageInCompressedDataIsNoticedOrChangesNothing) {
     std::string damaged = bytes;
     damaged[bit / 8] = static_cast<char>(damaged[bit / 8] ^ (1 << bit % 8));
     tree_.Write("damaged.mat", damaged);
-    const absl::StatusOr<MatFile> file = MatFile::Open(path);
+    absl::StatusOr<MatFile> file = MatFile::Open(path);
     if (!file.ok()) continue;
     const absl::StatusOr<MatArray> damaged_images = file->Read("X");
     const absl::StatusOr<MatArray> damaged_labels = file->Read("y");
@@ -117,6 +133,125 @@ TEST_F(SvhnTest, DamageInCompressedDataIsNoticedOrChangesNothing) {
     EXPECT_EQ(damaged_labels->values, labels.values) << bit;
   }
   EXPECT_LT(unnoticed, 2 * 8);
+}
+
+TEST_F(SvhnTest, ChangedByteOfAPlainFileIsRefusedOrGivesDigits) {
+  const std::string bytes = GoldenFile("one_plain_image.mat");
+  int refused = 0;
+  int read = 0;
+  for (const std::size_t i : PlacesIn(bytes)) {
+    for (const int flip : {0xff, 1 << i % 8}) {
+      std::string damaged = bytes;
+      damaged[i] = static_cast<char>(damaged[i] ^ flip);
+      tree_.Write(kSvhnTestFile, damaged);
+      const absl::StatusOr<Dataset> dataset = ReadSvhnFolder(tree_.path());
+      if (dataset.ok()) {
+        ++read;
+        EXPECT_EQ(dataset->test().count(), 1) << i;
+      } else {
+        ++refused;
+        EXPECT_THAT(std::string(dataset.status().message()), HasSubstr(tree_.path())) << i;
+      }
+    }
+  }
+  EXPECT_GE(read, 100);  // the pixels have no checksum
+  EXPECT_GE(refused, 100);
+}
+
+TEST_F(SvhnTest, WrongChecksumOfCompressedDataIsRefused) {
+  std::string bytes = GoldenFile("one_image.mat");
+  const std::size_t labels = bytes.rfind(std::string("\x0f\0\0\0", 4));
+  bytes[labels - 1] ^= 1;  // the last byte of the images' checksum
+  EXPECT_THAT(TestFileError(bytes),
+              AllOf(HasSubstr("variable at byte 128: expected compressed data with their checksum"),
+                    HasSubstr(absl::StrCat("of ", labels - 128 - 8))));
+  bytes[labels - 1] ^= 1;
+  bytes.back() ^= 1;
+  EXPECT_THAT(TestFileError(bytes),
+              HasSubstr(absl::StrCat("variable at byte ", labels,
+                                     ": expected compressed data with their checksum")));
+}
+
+TEST_F(SvhnTest, BytesAfterTheLastVariableAreRefused) {
+  for (const char* name : {"one_image.mat", "one_plain_image.mat"}) {
+    const std::string bytes = GoldenFile(name);
+    EXPECT_EQ(TestFileError(bytes + "x"),
+              absl::StrCat("truncated: expected a variable's tag of 8 bytes at byte ", bytes.size(),
+                           ", found 1"));
+    EXPECT_EQ(TestFileError(bytes + std::string(8, '\0')),
+              absl::StrCat("expected a variable at byte ", bytes.size(),
+                           ", of type 14 or 15, found type 0"));
+  }
+}
+
+// Little-endian.
+std::string Number(std::uint32_t value) {
+  return {static_cast<char>(value), static_cast<char>(value >> 8), static_cast<char>(value >> 16),
+          static_cast<char>(value >> 24)};
+}
+
+// Type, size and data of an element as MATLAB writes them.
+std::string Element(std::uint32_t type, const std::string& data) {
+  return Number(type) + Number(data.size()) + data + std::string((8 - data.size() % 8) % 8, '\0');
+}
+
+// The variable X of bytes, [32, 32, 3, count], up to where its values begin.
+std::string BeginningOfImages(std::uint32_t count) {
+  const std::string parts = Element(6, Number(9) + Number(0)) +
+                            Element(5, Number(32) + Number(32) + Number(3) + Number(count)) +
+                            Element(1, "X") + Number(2) + Number(3072 * count);
+  return Number(14) + Number(parts.size() + 3072 * count) + parts;
+}
+
+// A variable as MATLAB compresses it.
+std::string Compressed(const std::string& variable) {
+  uLongf size = compressBound(variable.size());
+  std::string bytes(size, '\0');
+  EXPECT_EQ(compress(reinterpret_cast<Bytef*>(bytes.data()), &size,
+                     reinterpret_cast<const Bytef*>(variable.data()), variable.size()),
+            Z_OK);
+  bytes.resize(size);
+  return Number(15) + Number(size) + bytes;
+}
+
+TEST_F(SvhnTest, BytesAfterCompressedDataAreRefused) {
+  const std::string header = GoldenFile(kSvhnTestFile).substr(0, 128);
+  std::string variable = Compressed(BeginningOfImages(1) + std::string(3072, 'x'));
+  const std::size_t size = variable.size() - 8;
+  variable += "more";
+  variable.replace(4, 4, Number(size + 4));
+  EXPECT_EQ(TestFileError(header + variable),
+            absl::StrCat("variable at byte 128: expected ", size + 4,
+                         " bytes of compressed data, found their end after ", size));
+}
+
+// Neither file has labels, so that reading one to its end would fail.
+TEST_F(SvhnTest, MoreImagesThanMemoryHoldsAreRefusedBeforeAnyIsRead) {
+  const std::string header = GoldenFile(kSvhnTestFile).substr(0, 128);
+  constexpr std::uint32_t kTrain = 1'000'000;
+  constexpr std::uint32_t kTest = 500'000;
+  const std::string expected =
+      tree_.path() +
+      ": 1500000 images of shape [3,32,32], 3072 bytes each, expected at most 4294967296 bytes in "
+      "all: they are held in memory";
+  for (const auto& [name, count] :
+       {std::pair(kSvhnTrainFile, kTrain), std::pair(kSvhnTestFile, kTest)}) {
+    const std::string begin = header + BeginningOfImages(count);
+    tree_.Write(name, begin);
+    std::filesystem::resize_file(tree_.Join(name), begin.size() + std::uint64_t{3072} * count);
+  }
+  EXPECT_EQ(ReadError(), expected);
+  for (const auto& [name, count] :
+       {std::pair(kSvhnTrainFile, kTrain), std::pair(kSvhnTestFile, kTest)}) {
+    tree_.Write(name, header + Compressed(BeginningOfImages(count)));
+  }
+  EXPECT_EQ(ReadError(), expected);
+}
+
+TEST_F(SvhnTest, ShapeWithMoreValuesThanTheFileIsRefused) {
+  const std::string header = GoldenFile(kSvhnTestFile).substr(0, 128);
+  EXPECT_EQ(TestFileError(header + Compressed(BeginningOfImages(1'000'000))),
+            "variable X: its shape has more values than the file");
 }
 
 TEST_F(SvhnTest, FilesOfOtherKindsAreRefused) {
@@ -139,10 +274,28 @@ TEST_F(SvhnTest, ArraysOfAnotherFormAreRefused) {
             "variable X: expected the shape [32,32,3,N], found [5,32,32,3]");
   EXPECT_EQ(TestFileError(GoldenFile("few_labels.mat")),
             "variable y: expected 5 labels, one for each image in X, found 4");
-  for (const char* name : {"text.mat", "complex.mat"}) {
+  for (const auto& [name, shape] :
+       {std::pair("grey_images.mat", "[32,32,1,5]"), std::pair("small_images.mat", "[31,31,3,5]"),
+        std::pair("flat_images.mat", "[3072,5]"), std::pair("five_dimensions.mat", "[32,32,3,5,2]"),
+        std::pair("no_images.mat", "[32,32,3,0]")}) {
     EXPECT_EQ(TestFileError(GoldenFile(name)),
-              "variable X: expected real numbers, found something else");
+              absl::StrCat("variable X: expected the shape [32,32,3,N], found ", shape));
   }
+}
+
+TEST_F(SvhnTest, ArraysOfAnotherClassAreRefused) {
+  for (const char* name : {"text.mat", "complex.mat", "cell.mat", "struct.mat", "sparse.mat"}) {
+    EXPECT_EQ(TestFileError(GoldenFile(name)),
+              "variable X: expected real numbers, found something else")
+        << name;
+  }
+  EXPECT_EQ(TestFileError(GoldenFile("text_labels.mat")),
+            "variable y: expected real numbers, found something else");
+}
+
+TEST_F(SvhnTest, ValuesThatAreNoBytesAreRefused) {
+  EXPECT_EQ(TestFileError(GoldenFile("negative_pixel.mat")),
+            "variable X: value 1788 is -1, expected a whole number of 0 to 255");
 }
 
 TEST_F(SvhnTest, LabelsThatAreNoDigitsAreRefused) {

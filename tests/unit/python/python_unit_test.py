@@ -1,5 +1,6 @@
 """The Python client's readers of what people and stores give it, and its calls to bad servers."""
 import hashlib
+import json
 import os
 import pathlib
 import struct
@@ -20,7 +21,7 @@ except ImportError as error:
     MISSING = f"python3-grpcio or python3-protobuf is not installed ({error})"
 else:
     import graft
-    from graft import _convert, _protos, _rpc, _search_file, _weights
+    from graft import _architecture, _convert, _protos, _rpc, _weights, _yaml_file
 
 needs_grpc = unittest.skipIf(MISSING, MISSING)
 
@@ -123,7 +124,7 @@ class DictionaryTest(unittest.TestCase):
 @needs_grpc
 class SearchFileTest(unittest.TestCase):
     def setUp(self):
-        if _search_file.yaml is None:
+        if _yaml_file.yaml is None:
             self.skipTest("python3-yaml is not installed")
         folder = tempfile.TemporaryDirectory()
         self.addCleanup(folder.cleanup)
@@ -131,7 +132,7 @@ class SearchFileTest(unittest.TestCase):
 
     def load(self, text):
         self.path.write_text(text, encoding="utf-8")
-        return _search_file.load(self.path)
+        return _yaml_file.load_search(self.path)
 
     def test_file_gives_its_name_to_a_search_without_one(self):
         self.assertEqual(self.load("seed: 3\n"), {"display_name": "my-search", "seed": 3})
@@ -149,7 +150,114 @@ class SearchFileTest(unittest.TestCase):
                     self.load(text)
                 self.assertEqual(caught.exception.code, "INVALID_ARGUMENT")
         with self.assertRaisesRegex(graft.GraftError, "NOT_FOUND.*No such file"):
-            _search_file.load(self.path.with_name("none.yaml"))
+            _yaml_file.load_search(self.path.with_name("none.yaml"))
+
+
+@needs_grpc
+class ArchitectureFileTest(unittest.TestCase):
+    def test_json_needs_no_yaml_and_equal_keys_are_refused(self):
+        with tempfile.TemporaryDirectory() as folder, mock.patch.object(_yaml_file, "yaml", None):
+            path = pathlib.Path(folder) / "architecture.json"
+            path.write_text('{"layers": [{"op": "relu"}]}', encoding="utf-8")
+            self.assertEqual(_yaml_file.load(path), {"layers": [{"op": "relu"}]})
+            for text, expected in [
+                ('{"layers": [{"op": "relu", "op": "tanh"}]}', "'op' appears twice"),
+                ('{"layers": [', "line 1"),
+                ("[1]", "expected a mapping"),
+            ]:
+                path.write_text(text, encoding="utf-8")
+                with self.assertRaisesRegex(graft.GraftError, expected) as caught:
+                    _yaml_file.load(path)
+                self.assertEqual(caught.exception.code, "INVALID_ARGUMENT")
+            with self.assertRaisesRegex(graft.GraftError, "UNIMPLEMENTED.*python3-yaml"):
+                _yaml_file.load(path.with_suffix(".yaml"))
+
+
+@needs_grpc
+class TensorNamesTest(unittest.TestCase):
+    """The names that the command line gives are compared in tests/integration."""
+
+    def names(self, layers, outputs=()):
+        architecture = _protos.new("Architecture")
+        outputs = [{"name": name, "layer": layer} for name, layer in outputs]
+        _convert.fill(architecture, {"layers": layers, "outputs": outputs})
+        before = architecture.SerializeToString(deterministic=True)
+        names = _architecture.tensor_names(architecture)
+        self.assertEqual(architecture.SerializeToString(deterministic=True), before)
+        return names
+
+    def test_parameters_of_a_chain_are_numbered_after_their_data(self):
+        names = self.names(
+            [
+                {"op": "input", "id": "image", "attributes": {"shape": [1, 8, 8]}},
+                {"op": "convolution", "id": "c", "attributes": {"filters": 4, "kernel": 3}},
+                {"op": "batch_norm"},
+                {"op": "relu"},
+                {"op": "global_average_pool"},
+                {"op": "linear", "id": "head", "attributes": {"units": 10}},
+            ]
+        )
+        self.assertEqual(
+            list(names.items()),
+            [
+                ("c.weight", "00001.weight"),
+                ("batch_norm_1.scale", "00003.scale"),
+                ("batch_norm_1.shift", "00004.shift"),
+                ("batch_norm_1.mean", "00005.mean"),
+                ("batch_norm_1.variance", "00006.variance"),
+                ("head.weight", "00010.weight"),
+                ("head.bias", "00011.bias"),
+            ],
+        )
+
+    def test_biases_are_there_as_the_attribute_says(self):
+        names = self.names(
+            [
+                {"op": "convolution", "id": "c", "attributes": {"bias": True}},
+                {"op": "flatten"},
+                {"op": "linear", "id": "l", "attributes": {"bias": False}},
+            ]
+        )
+        expected = {"c.weight": "00001.weight", "c.bias": "00002.bias", "l.weight": "00005.weight"}
+        self.assertEqual(names, expected)
+
+    def test_branches_are_numbered_from_the_outputs_in_order_of_operands(self):
+        def convolution(layer, operand):
+            return {"op": "convolution", "id": layer, "operands": [operand]}
+
+        layers = [
+            {"op": "input", "id": "x"},
+            convolution("a", "x"),
+            convolution("b", "x"),
+            convolution("c", "a"),
+            {"op": "add", "id": "sum", "operands": ["b", "c"]},
+        ]
+        expected = {"b.weight": "00001.weight", "a.weight": "00003.weight", "c.weight": "00005.weight"}
+        self.assertEqual(self.names(layers), expected)
+        expected = {"a.weight": "00001.weight", "b.weight": "00003.weight", "c.weight": "00005.weight"}
+        self.assertEqual(self.names(layers, [("early", "a"), ("late", "sum")]), expected)
+
+    def test_full_form_and_shared_parameters_keep_their_names(self):
+        names = self.names(
+            [
+                {"op": "input", "id": "x"},
+                {"op": "parameter", "id": "shared", "attributes": {"name": "weight"}},
+                {"op": "linear", "id": "one", "operands": ["x", "shared"]},
+                {"op": "linear", "id": "two", "operands": ["one", "shared"]},
+            ]
+        )
+        self.assertEqual(names, {"shared": "00001.weight"})
+
+    def test_made_up_ids_leave_out_those_that_are_taken(self):
+        names = self.names(
+            [{"op": "linear"}, {"op": "linear", "id": "linear_1"}, {"op": "linear"}]
+        )
+        layers = ["linear_2", "linear_1", "linear_3"]
+        self.assertEqual(list(names)[::2], [f"{layer}.weight" for layer in layers])
+
+    def test_long_chains_are_numbered_without_recursion(self):
+        names = self.names([{"op": "linear", "attributes": {"bias": False}}] * 5000)
+        self.assertEqual(names["linear_5000.weight"], "09999.weight")
 
 
 def number(tag, value):
@@ -225,10 +333,80 @@ class WeightsTest(unittest.TestCase):
         )
 
 
+    def test_safetensors_file_decodes_to_what_was_encoded(self):
+        tensors = {
+            "b": graft.Tensor("uint8", (3,), b"abc"),
+            "ä": graft.Tensor("float32", (1, 2), struct.pack("<2f", 1, 2)),
+            "none": graft.Tensor("int32", (0, 7), b""),
+            "scalar": graft.Tensor("bfloat16", (), b"\x80\x3f"),
+        }
+        data = _weights.encode_safetensors(tensors, {"format": "graft"})
+        self.assertEqual(_weights.decode_safetensors(data), tensors)
+        for length in range(len(data)):
+            with self.assertRaisesRegex(graft.GraftError, "INVALID_ARGUMENT: safetensors"):
+                _weights.decode_safetensors(data[:length])
+        with self.assertRaisesRegex(graft.GraftError, "1 bytes belong to no tensor"):
+            _weights.decode_safetensors(data + b"x")
+
+    def test_bad_safetensors_header_is_refused_with_the_tensor(self):
+        good = {"dtype": "F32", "shape": [2], "data_offsets": [0, 8]}
+        for change, expected in [
+            ({"dtype": "F64"}, "dtype 'F64', expected one of F32, BF16"),
+            ({"dtype": ["F32"]}, "dtype"),
+            ({"shape": [-2]}, "shape"),
+            ({"shape": [2.0]}, "shape"),
+            ({"shape": [True]}, "shape"),
+            ({"shape": 2}, "shape"),
+            ({"shape": [3]}, "do not fit"),
+            ({"shape": [1] * 9}, "at most 8 dimensions"),
+            ({"data_offsets": [0]}, "two offsets"),
+            ({"data_offsets": [8, 0]}, "do not fit"),
+            ({"data_offsets": [8, 16]}, "do not fit"),
+            ({"more": 1}, "expected dtype, shape, data_offsets"),
+        ]:
+            header = json.dumps({"t": {**good, **change}}).encode()
+            with self.subTest(change=change):
+                with self.assertRaisesRegex(graft.GraftError, f"tensor 't': .*{expected}"):
+                    _weights.decode_safetensors(struct.pack("<Q", len(header)) + header + bytes(8))
+        for header, expected in [
+            (b'{"t": 1}', "tensor 't'"),
+            (b"[]", "expected an object"),
+            (b'{"t": 1, "t": 2}', "'t' appears twice"),
+            (b"{", "header"),
+            (b"\xff{}", "header"),
+        ]:
+            with self.subTest(header=header):
+                with self.assertRaisesRegex(graft.GraftError, expected):
+                    _weights.decode_safetensors(struct.pack("<Q", len(header)) + header)
+        overlap = json.dumps({"a": good, "b": good}).encode()
+        with self.assertRaisesRegex(graft.GraftError, "tensor 'b': starts at 0, expected 8"):
+            _weights.decode_safetensors(struct.pack("<Q", len(overlap)) + overlap + bytes(8))
+
+    def test_packed_weights_are_described_by_their_manifest(self):
+        tensors = {
+            "b": graft.Tensor("uint8", (3,), b"abc"),
+            "a": graft.Tensor("float32", (1, 2), struct.pack("<2f", 1, 2)),
+            "none": graft.Tensor("int32", (0, 7), b""),
+            "z": graft.Tensor("uint8", (1,), b"z"),
+        }
+        manifest, blob = _weights.pack(tensors)
+        self.assertEqual(
+            _weights.decode_manifest(manifest),
+            [
+                ("a", "float32", (1, 2), digest_of(blob), 0, 8),
+                ("b", "uint8", (3,), digest_of(blob), 64, 3),
+                ("none", "int32", (0, 7), digest_of(blob), 0, 0),
+                ("z", "uint8", (1,), digest_of(blob), 128, 1),
+            ],
+        )
+        self.assertEqual(blob, struct.pack("<2f", 1, 2) + bytes(56) + b"abc" + bytes(61) + b"z")
+
+
 class FakeCluster:
     """A server on loopback whose methods are functions of (request, context).
 
-    `methods` has them by name; those of streams are generators. Notes all requests.
+    `methods` has them by name; those of streams are generators. Notes all requests; of those of
+    WriteBlob, which takes an iterator of messages, nothing.
     """
 
     STREAMS = {"WatchSearch", "ReadBlob"}
@@ -240,14 +418,13 @@ class FakeCluster:
         handlers = {}
         for name, method in methods.items():
             request_type, response_type = _protos.method_types(service, name)
-            kind = (
-                grpc.unary_stream_rpc_method_handler
-                if name in self.STREAMS
-                else grpc.unary_unary_rpc_method_handler
-            )
-            handlers[name] = kind(
-                self._noting(method), request_type.FromString, response_type.SerializeToString
-            )
+            if name == "WriteBlob":
+                kind, handle = grpc.stream_stream_rpc_method_handler, method
+            elif name in self.STREAMS:
+                kind, handle = grpc.unary_stream_rpc_method_handler, self._noting(method)
+            else:
+                kind, handle = grpc.unary_unary_rpc_method_handler, self._noting(method)
+            handlers[name] = kind(handle, request_type.FromString, response_type.SerializeToString)
         self._server.add_generic_rpc_handlers(
             [grpc.method_handlers_generic_handler(f"graft.v1.{service}", handlers)]
         )
@@ -421,6 +598,99 @@ class CallTest(FakeClusterTest):
         found = self.connect(cluster).networks("abc", limit=5)
         self.assertEqual([network["name"] for network in found], [f"networks/{i}" for i in range(5)])
         self.assertEqual({request.search for request in cluster.requests}, {"searches/abc"})
+
+
+    def test_trial_log_follows_the_pages(self):
+        def log(request, context):
+            start = int(request.page_token or 0)
+            page = _protos.new("ListTrialLogResponse", resume_token="later")
+            for i in range(start, start + 2):
+                page.entries.add()
+            if start < 4:
+                page.next_page_token = str(start + 2)
+            return page
+
+        cluster = self.start({"ListTrialLog": log})
+        entries = self.connect(cluster).trial_log("7/trials/3")
+        self.assertEqual(cluster.requests, [])
+        next(entries)
+        self.assertEqual(len(cluster.requests), 1)
+        self.assertEqual(len(list(entries)), 5)
+        tokens = [request.page_token for request in cluster.requests]
+        self.assertEqual(tokens, ["", "2", "4"])
+        self.assertEqual({request.parent for request in cluster.requests}, {"searches/7/trials/3"})
+
+
+class FakeStore:
+    """WriteBlob of a store that breaks off after `breaks_after` bytes of each call."""
+
+    def __init__(self, breaks_after=None, code=grpc.StatusCode.UNAVAILABLE if not MISSING else None):
+        self.uploads = {}
+        self.blobs = {}
+        self.opened = []
+        self._breaks_after = breaks_after
+        self._code = code
+
+    def write_blob(self, messages, context):
+        first = next(messages)
+        self.opened.append(first.upload_id)
+        if first.digest in self.blobs:
+            yield _protos.new("WriteBlobResponse", digest=first.digest)
+            return
+        data = self.uploads.setdefault(first.upload_id, bytearray())
+        yield _protos.new("WriteBlobResponse", committed_size=len(data))
+        taken = 0
+        for message in messages:
+            if message.data and message.offset != len(data):
+                context.abort(grpc.StatusCode.OUT_OF_RANGE, f"{message.offset}, not {len(data)}")
+            data += message.data
+            taken += len(message.data)
+            if message.finish_write:
+                self.blobs[first.digest] = bytes(data)
+                yield _protos.new(
+                    "WriteBlobResponse", digest=first.digest, committed_size=len(data)
+                )
+                return
+            yield _protos.new("WriteBlobResponse", committed_size=len(data))
+            if self._breaks_after is not None and taken >= self._breaks_after:
+                context.abort(self._code, "broken")
+
+
+class UploadTest(FakeClusterTest):
+    DATA = bytes(range(256)) * 20000  # five chunks
+
+    def upload(self, store, data=DATA):
+        cluster = self.start({"WriteBlob": store.write_blob}, "WeightStore")
+        client = self.connect(cluster, weight_store=cluster.address)
+        self.assertEqual(client._write_blob(data), digest_of(data))
+
+    def test_blob_arrives_whole(self):
+        for data in (b"", b"x", bytes(1 << 20), self.DATA):
+            with self.subTest(size=len(data)):
+                store = FakeStore()
+                self.upload(store, data)
+                self.assertEqual(store.blobs, {digest_of(data): data})
+
+    def test_broken_upload_goes_on_where_it_broke(self):
+        for code in (grpc.StatusCode.UNAVAILABLE, grpc.StatusCode.ABORTED):
+            with self.subTest(code=code):
+                store = FakeStore(breaks_after=1 << 20, code=code)
+                self.upload(store)
+                self.assertEqual(store.blobs, {digest_of(self.DATA): self.DATA})
+                self.assertEqual(len(store.opened), 5)
+                self.assertEqual(len(set(store.opened)), 1)
+
+    def test_blob_that_is_there_is_not_sent_again(self):
+        store = FakeStore()
+        store.blobs[digest_of(self.DATA)] = self.DATA
+        self.upload(store)
+        self.assertEqual(store.uploads, {})
+
+    def test_other_errors_end_the_upload(self):
+        store = FakeStore(breaks_after=1, code=grpc.StatusCode.RESOURCE_EXHAUSTED)
+        with self.assertRaisesRegex(graft.GraftError, "RESOURCE_EXHAUSTED: broken"):
+            self.upload(store)
+        self.assertEqual(len(store.opened), 1)
 
 
 class BlobTest(FakeClusterTest):

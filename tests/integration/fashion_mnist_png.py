@@ -1,16 +1,15 @@
 """Writes Fashion-MNIST's test images as PNG files into folders named by class.
 
-usage: fashion_mnist_png.py DIR COUNT
+usage: fashion_mnist_png.py [--data DIR] DIR COUNT
 
 "/" in a class name becomes "_". Encodes PNG from its specification, with nothing but zlib.
 """
+import argparse
 import gzip
 import pathlib
 import struct
-import sys
 import zlib
 
-DATA = pathlib.Path("/usr/share/datasets/fashion-mnist")
 CLASSES = ["T-shirt_top", "Trouser", "Pullover", "Dress", "Coat", "Sandal", "Shirt", "Sneaker",
            "Bag", "Ankle boot"]
 SIDE = 28
@@ -28,9 +27,15 @@ def png(pixels):
 
 
 def main():
-    folder, count = pathlib.Path(sys.argv[1]), int(sys.argv[2])
-    images = gzip.decompress((DATA / "t10k-images-idx3-ubyte.gz").read_bytes())[16:]
-    labels = gzip.decompress((DATA / "t10k-labels-idx1-ubyte.gz").read_bytes())[8:]
+    parser = argparse.ArgumentParser()
+    parser.add_argument("folder", type=pathlib.Path)
+    parser.add_argument("count", type=int)
+    parser.add_argument("--data", type=pathlib.Path,
+                        default=pathlib.Path("/usr/share/datasets/fashion-mnist"))
+    options = parser.parse_args()
+    folder, count, data = options.folder, options.count, options.data
+    images = gzip.decompress((data / "t10k-images-idx3-ubyte.gz").read_bytes())[16:]
+    labels = gzip.decompress((data / "t10k-labels-idx1-ubyte.gz").read_bytes())[8:]
     for name in CLASSES:
         (folder / name).mkdir(parents=True, exist_ok=True)
     for i in range(count):

@@ -7,9 +7,10 @@
 #include <sys/socket.h>
 #include <unistd.h>
 
+#include <algorithm>
 #include <array>
 #include <cerrno>
-#include <span>
+#include <limits>
 #include <string_view>
 
 #include "absl/strings/str_cat.h"
@@ -18,6 +19,8 @@
 
 namespace graft::testing {
 namespace {
+
+constexpr std::int64_t kNoLimit = std::numeric_limits<std::int64_t>::max();
 
 sockaddr_in Loopback(int port) {
   sockaddr_in address{};
@@ -41,10 +44,12 @@ base::UniqueFd ConnectTo(int port) {
   return connection;
 }
 
-// Passes on what is there. Returns how many bytes; 0 if either side has ended.
-std::int64_t PassOn(int from, int to) {
+// Passes on what is there, at most `limit_bytes`. Returns how many bytes; 0 if either side has
+// ended.
+std::int64_t PassOn(int from, int to, std::int64_t limit_bytes) {
   std::array<char, 1 << 16> buffer;
-  const ssize_t got = read(from, buffer.data(), buffer.size());
+  const std::size_t size = std::min<std::uint64_t>(buffer.size(), limit_bytes);
+  const ssize_t got = read(from, buffer.data(), size);
   if (got <= 0) return 0;
   const std::string_view bytes(buffer.data(), static_cast<std::size_t>(got));
   return base::WriteFully(to, bytes, "proxy").ok() ? got : 0;
@@ -110,12 +115,12 @@ void StallingProxy::Serve() {
       continue;
     }
     if (events[2].revents != 0) {
-      const std::int64_t count = PassOn(client.get(), server.get());
+      const std::int64_t count = PassOn(client.get(), server.get(), limit_bytes_ - passed);
       if (count == 0) return;
       passed += count;
       if (passed >= limit_bytes_) eventfd_write(stalled_.get(), 1);
     }
-    if (events[3].revents != 0 && PassOn(server.get(), client.get()) == 0) return;
+    if (events[3].revents != 0 && PassOn(server.get(), client.get(), kNoLimit) == 0) return;
   }
 }
 

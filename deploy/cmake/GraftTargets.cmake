@@ -7,13 +7,14 @@ target_compile_options(
   graft_options
   INTERFACE -ffp-contract=off
             $<$<COMPILE_LANGUAGE:CXX>:-Wall -Wextra -Wno-unused-parameter
-            -Wno-missing-field-initializers> $<$<BOOL:${GRAFT_WERROR}>:-Werror>)
+            -Wno-missing-field-initializers> $<$<CXX_COMPILER_ID:Clang>:-Wthread-safety
+            -Wthread-safety-beta> $<$<BOOL:${GRAFT_WERROR}>:-Werror>)
 target_include_directories(graft_options INTERFACE ${CMAKE_SOURCE_DIR} ${CMAKE_BINARY_DIR})
 if(GRAFT_SANITIZE)
   target_compile_options(graft_options INTERFACE -fsanitize=${GRAFT_SANITIZE} -fno-omit-frame-pointer
                                                  -fno-sanitize-recover=all)
   # The checks' own code makes GCC suspect std::function and others.
-  target_compile_options(graft_options INTERFACE -Wno-maybe-uninitialized)
+  target_compile_options(graft_options INTERFACE $<$<CXX_COMPILER_ID:GNU>:-Wno-maybe-uninitialized>)
   target_link_options(graft_options INTERFACE -fsanitize=${GRAFT_SANITIZE})
 endif()
 

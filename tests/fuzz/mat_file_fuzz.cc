@@ -5,7 +5,7 @@
 namespace graft::fuzz {
 
 bool DecodeAndCheck(std::string_view input) {
-  const absl::StatusOr<data::MatFile> file =
+  absl::StatusOr<data::MatFile> file =
       data::MatFile::Open(WriteScratchFile("input.mat", input) + "/input.mat");
   if (!file.ok()) return false;
   bool accepted = false;

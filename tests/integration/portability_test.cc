@@ -110,6 +110,9 @@ TEST_F(PortabilityTest, ExportedNetworkIsTheSameOnAnEmptyCluster) {
   EXPECT_THAT(seen_at_home.output,
               AllOf(HasSubstr("\"judged\": \"100\""), HasSubstr("\"logits\": [")));
   EXPECT_EQ(abroad->Graft(evaluate).output, seen_at_home.output);
+  const CommandResult unknown = abroad->Graft({"evaluate", best, images});
+  EXPECT_EQ(unknown.exit_code, 1);
+  EXPECT_THAT(unknown.errors, HasSubstr("--dataset")) << "nothing here tells what it learned";
 
   std::string file = WriteSearchFile(abroad->Path(""), {.name = "abroad", .episodes = 1});
   const auto text = base::ReadFile(file);

@@ -104,6 +104,10 @@ TEST_F(LocalClusterTest, SmokeSearchFindsAChildAboveTheStartNetwork) {
   EXPECT_EQ(logs.exit_code, 0) << logs.errors;
   EXPECT_THAT(logs.output, AllOf(HasSubstr("inherited the parent's weights"),
                                  HasSubstr("epoch 1 of"), HasSubstr("completed")));
+  const CommandResult lines = Graft({"--output", "json", "logs", search + "/trials/1"});
+  EXPECT_EQ(std::count(lines.output.begin(), lines.output.end(), '\n'),
+            std::count(logs.output.begin(), logs.output.end(), '\n'));
+  EXPECT_THAT(lines.output, HasSubstr("\"severity\":\"LOG_SEVERITY_INFO\""));
 }
 
 TEST_F(LocalClusterTest, PredictionsForTheTestImagesAreAsGoodAsTheReportSays) {

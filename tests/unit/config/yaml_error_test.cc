@@ -100,7 +100,7 @@ INSTANTIATE_TEST_SUITE_P(
         ErrorCase{"SecondDocument", "seed: 1\n---\nseed: 2\n",
                   "search.yaml:3:1: expected a single document, found a second one"},
         ErrorCase{"StrayBracket", "{seed: 1}\n]\n",
-                  "search.yaml:2:1: expected a single document, found a second one"},
+                  "search.yaml:2:1: not valid YAML: illegal flow end"},
         ErrorCase{"NotUtf8", "seed: 1\ndisplay_name: \xff\n",
                   "search.yaml:2:1: expected text in UTF-8"},
         ErrorCase{"KeyThatIsNoName", "[1, 2]: 3\n",

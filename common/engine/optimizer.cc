@@ -1,31 +1,63 @@
 #include "common/engine/optimizer.h"
 
+#include <cmath>
+#include <utility>
+
 #include "common/base/check.h"
+#include "common/engine/optimizers/optimizers.h"
 
 namespace graft::engine {
 
-Sgd::Sgd(const SgdOptions& options, std::int64_t size)
-    : options_(options),
-      velocity_(tensor::Tensor::Zeros(tensor::DType::kFloat32, tensor::Shape({size}))) {}
+StateBuffer::StateBuffer(std::int64_t size)
+    : buffer_(tensor::Tensor::Zeros(tensor::DType::kFloat32, tensor::Shape({size}))) {}
 
-void Sgd::Step(float learning_rate, std::span<const float> gradients, std::span<float> parameters) {
-  const std::size_t size = velocity().size();
-  GRAFT_CHECK(gradients.size() >= size && parameters.size() >= size)
-      << gradients.size() << " gradients and " << parameters.size() << " parameters for " << size;
-  const float l2 = options_.l2;
-  const float momentum = options_.momentum;
-  // g enters the step with weight 1 beside momentum v (Nesterov) or is within v alone.
-  const float direct = options_.nesterov ? 1.0F : 0.0F;
-  const float carried = options_.nesterov ? momentum : 1.0F;
-  const float* __restrict gradient = gradients.data();
-  float* __restrict parameter = parameters.data();
-  float* __restrict velocity = velocity_.mutable_floats().data();
-  for (std::size_t i = 0; i < size; ++i) {
-    const float g = gradient[i] + l2 * parameter[i];
-    const float v = momentum * velocity[i] + g;
-    velocity[i] = v;
-    parameter[i] -= learning_rate * (direct * g + carried * v);
+std::vector<ParameterSegment> TrainableSegments(const arch::Architecture& architecture,
+                                                const ParameterLayout& layout,
+                                                WeightDecayMask mask) {
+  std::vector<ParameterSegment> segments;
+  for (const ParameterLayout::Slot& slot : layout.slots()) {
+    if (!slot.trainable) continue;
+    const tensor::Shape& shape = architecture.node(slot.node).type.shape;
+    const bool matrix = shape.rank() >= 2;
+    segments.push_back({.offset = slot.offset,
+                        .count = slot.count,
+                        .rows = matrix ? shape.dim(0) : 0,
+                        .decays = matrix || mask == WeightDecayMask::kAll});
   }
+  return segments;
+}
+
+std::unique_ptr<Optimizer> MakeOptimizer(const OptimizerOptions& options,
+                                         std::vector<ParameterSegment> segments,
+                                         std::int64_t size) {
+  for (const ParameterSegment& segment : segments) {
+    GRAFT_CHECK(segment.offset >= 0 && segment.count >= 0 && segment.offset + segment.count <= size)
+        << segment.offset << " " << segment.count << " in " << size;
+  }
+  struct Maker {
+    std::unique_ptr<Optimizer> operator()(const SgdOptions& o) { return MakeSgd(o, parts, size); }
+    std::unique_ptr<Optimizer> operator()(const AdamOptions& o) { return MakeAdam(o, parts, size); }
+    std::unique_ptr<Optimizer> operator()(const LambOptions& o) { return MakeLamb(o, parts, size); }
+    std::unique_ptr<Optimizer> operator()(const AdaDeltaOptions& o) {
+      return MakeAdaDelta(o, parts, size);
+    }
+    std::unique_ptr<Optimizer> operator()(const MuonOptions& o) { return MakeMuon(o, parts, size); }
+    std::vector<ParameterSegment> parts;
+    std::int64_t size;
+  };
+  return std::visit(Maker{std::move(segments), size}, options);
+}
+
+float ClippingScale(std::span<const ParameterSegment> segments, std::span<const float> gradients,
+                    float max_norm) {
+  double sum = 0;
+  for (const ParameterSegment& segment : segments) {
+    for (const float gradient : gradients.subspan(segment.offset, segment.count)) {
+      sum += static_cast<double>(gradient) * gradient;
+    }
+  }
+  const double norm = std::sqrt(sum);
+  return norm <= max_norm ? 1.0F : static_cast<float>(max_norm / norm);
 }
 
 }  // namespace graft::engine

@@ -63,7 +63,9 @@ class Trainer {
       : plan_(plan),
         parameters_(parameters),
         random_(options.seed),
-        sgd_(options.sgd, plan.layout().trainable_size()),
+        segments_(TrainableSegments(plan.architecture(), plan.layout(), options.weight_decay_mask)),
+        clip_norm_(options.clip_norm),
+        optimizer_(MakeOptimizer(options.optimizer, segments_, plan.layout().trainable_size())),
         gradients_(plan.layout().size()) {
     feed_.inputs.resize(kInputCount);
   }
@@ -81,7 +83,9 @@ class Trainer {
                            FirstBadTensor(plan_.architecture(), plan_.layout(), parameters_));
     }
     RETURN_IF_ERROR(plan_.Backward(feed_, parameters_, gradients_));
-    sgd_.Step(learning_rate, gradients_.values(), parameters_.values());
+    const float scale =
+        clip_norm_ > 0 ? ClippingScale(segments_, gradients_.values(), clip_norm_) : 1.0F;
+    optimizer_->Step(learning_rate, gradients_.values(), parameters_.values(), scale);
     ++steps_;
     return loss;
   }
@@ -97,7 +101,9 @@ class Trainer {
   Plan& plan_;
   ParameterVector& parameters_;
   const base::Rng random_;
-  Sgd sgd_;
+  const std::vector<ParameterSegment> segments_;
+  const float clip_norm_;
+  const std::unique_ptr<Optimizer> optimizer_;
   ParameterVector gradients_;
   Feed feed_;
   std::int64_t steps_ = 0;

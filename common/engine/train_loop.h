@@ -19,7 +19,10 @@
 namespace graft::engine {
 
 struct TrainOptions {
-  SgdOptions sgd;
+  OptimizerOptions optimizer;
+  WeightDecayMask weight_decay_mask = WeightDecayMask::kAll;
+  // Largest norm of all gradients together; larger ones are scaled down. 0: none.
+  float clip_norm = 0;
   Schedule schedule;  // its `epochs` is how long the training lasts
   // Decides dropout masks.
   std::uint64_t seed = 0;

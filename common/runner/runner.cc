@@ -76,9 +76,10 @@ absl::StatusOr<Start> DeriveAndVerify(engine::Backend& backend, const RunInputs&
 
 engine::TrainOptions TrainOptionsOf(const trial::Recipe& recipe) {
   using Kind = engine::Schedule::Kind;
-  return {.sgd = {.momentum = static_cast<float>(recipe.sgd.momentum),
-                  .nesterov = true,
-                  .l2 = static_cast<float>(recipe.sgd.weight_decay)},
+  return {.optimizer =
+              engine::SgdOptions{.momentum = static_cast<float>(recipe.sgd.momentum),
+                                 .nesterov = true,
+                                 .weight_decay = static_cast<float>(recipe.sgd.weight_decay)},
           .schedule = {.kind = recipe.schedule == trial::Schedule::kCosine ? Kind::kCosine
                                                                            : Kind::kConstant,
                        .rate = static_cast<float>(recipe.sgd.learning_rate),

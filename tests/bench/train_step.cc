@@ -55,7 +55,9 @@ double Measure(const arch::Architecture& architecture, std::int64_t batch, doubl
   const Feed feed = examples.feed();
   ParameterVector parameters = InitializeParameters(architecture, (*plan)->layout(), 1);
   ParameterVector gradients((*plan)->layout().size());
-  Sgd sgd({}, (*plan)->layout().trainable_size());
+  const auto sgd = MakeOptimizer(
+      SgdOptions{}, TrainableSegments(architecture, (*plan)->layout(), WeightDecayMask::kAll),
+      (*plan)->layout().trainable_size());
   std::vector<double> times;
   const Clock::time_point end = Clock::now() + std::chrono::duration_cast<Clock::duration>(
                                                    std::chrono::duration<double>(seconds));
@@ -63,7 +65,7 @@ double Measure(const arch::Architecture& architecture, std::int64_t batch, doubl
     const Clock::time_point start = Clock::now();
     if (!(*plan)->Forward(Mode::kTraining, feed, parameters).ok()) std::abort();
     if (!(*plan)->Backward(feed, parameters, gradients).ok()) std::abort();
-    sgd.Step(1e-3F, gradients.values(), parameters.values());
+    sgd->Step(1e-3F, gradients.values(), parameters.values());
     times.push_back(std::chrono::duration<double>(Clock::now() - start).count());
   }
   std::ranges::nth_element(times, times.begin() + times.size() / 2);

@@ -1,16 +1,14 @@
 // Whole networks against values that PyTorch computed (pytorch_golden.py writes them).
 #include <gtest/gtest.h>
 
-#include <bit>
-#include <fstream>
 #include <map>
-#include <sstream>
 #include <string>
 #include <vector>
 
 #include "common/engine/cpu/cpu_backend.h"
 #include "common/engine/optimizer.h"
 #include "common/engine/reference/reference_backend.h"
+#include "tests/golden/pytorch/golden_file.h"
 #include "tests/unit/engine/testing.h"
 
 namespace graft::engine {
@@ -19,28 +17,6 @@ namespace {
 using testing::Layer;
 using testing::RelativeDifference;
 using Ints = std::vector<std::int64_t>;
-
-std::map<std::string, std::vector<float>> ReadGolden(const std::string& name) {
-  std::ifstream file("tests/golden/pytorch/" + name + ".txt");
-  EXPECT_TRUE(file.is_open()) << name;
-  std::map<std::string, std::vector<float>> tensors;
-  std::vector<float>* values = nullptr;
-  std::string line;
-  while (std::getline(file, line)) {
-    std::istringstream words(line);
-    std::string word;
-    if (line.starts_with("tensor ")) {
-      words >> word >> word;
-      values = &tensors[word];
-      continue;
-    }
-    while (words >> word) {
-      values->push_back(
-          std::bit_cast<float>(static_cast<std::uint32_t>(std::stoul(word, nullptr, /*base=*/16))));
-    }
-  }
-  return tensors;
-}
 
 arch::LayerDef Conv(std::string id, std::int64_t filters, std::int64_t kernel, bool bias,
                     arch::Attributes more = {}, std::vector<std::string> operands = {}) {
@@ -166,14 +142,17 @@ TEST_P(PyTorchGoldenTest, TrainingLossGradientsAndStatisticsAgree) {
 }
 
 TEST_P(PyTorchGoldenTest, FiveStepsOfNesterovAgree) {
-  Sgd sgd({.momentum = 0.9F, .nesterov = true, .l2 = 1e-4F}, plan_->layout().trainable_size());
+  const auto sgd = MakeOptimizer(
+      SgdOptions{.momentum = 0.9F, .nesterov = true, .weight_decay = 1e-4F},
+      TrainableSegments(plan_->architecture(), plan_->layout(), WeightDecayMask::kAll),
+      plan_->layout().trainable_size());
   ParameterVector gradients(plan_->layout().size());
   std::vector<float> losses;
   for (int step = 0; step < 5; ++step) {
     ASSERT_TRUE(plan_->Forward(Mode::kTraining, feed(), parameters_).ok());
     losses.push_back(plan_->Output(0)[0]);
     ASSERT_TRUE(plan_->Backward(feed(), parameters_, gradients).ok());
-    sgd.Step(0.05F, gradients.values(), parameters_.values());
+    sgd->Step(0.05F, gradients.values(), parameters_.values());
   }
   ExpectGolden(losses, "losses", 1e-3);
 }

@@ -66,12 +66,14 @@ std::vector<float> TrainAlone(const arch::Architecture& architecture, int steps)
   const Examples examples(architecture, 16, 3);
   ParameterVector parameters = InitializeParameters(architecture, (*plan)->layout(), 4);
   ParameterVector gradients((*plan)->layout().size());
-  Sgd sgd({}, (*plan)->layout().trainable_size());
+  const auto sgd = MakeOptimizer(
+      SgdOptions{}, TrainableSegments(architecture, (*plan)->layout(), WeightDecayMask::kAll),
+      (*plan)->layout().trainable_size());
   for (int step = 0; step < steps; ++step) {
     const Feed feed = examples.feed(16, step);
     EXPECT_TRUE((*plan)->Forward(Mode::kTraining, feed, parameters).ok());
     EXPECT_TRUE((*plan)->Backward(feed, parameters, gradients).ok());
-    sgd.Step(0.05F, gradients.values(), parameters.values());
+    sgd->Step(0.05F, gradients.values(), parameters.values());
   }
   return {parameters.values().begin(), parameters.values().end()};
 }
@@ -94,13 +96,15 @@ TEST(CpuPlanTest, AStepAllocatesNothing) {
   const Examples examples(architecture, 16, 3);
   ParameterVector parameters = InitializeParameters(architecture, (*plan)->layout(), 4);
   ParameterVector gradients((*plan)->layout().size());
-  Sgd sgd({}, (*plan)->layout().trainable_size());
+  const auto sgd = MakeOptimizer(
+      SgdOptions{}, TrainableSegments(architecture, (*plan)->layout(), WeightDecayMask::kAll),
+      (*plan)->layout().trainable_size());
   const Feed whole = examples.feed(16);
   const Feed part = examples.feed(7);
   const auto step = [&](const Feed& feed) {
     EXPECT_TRUE((*plan)->Forward(Mode::kTraining, feed, parameters).ok());
     EXPECT_TRUE((*plan)->Backward(feed, parameters, gradients).ok());
-    sgd.Step(0.05F, gradients.values(), parameters.values());
+    sgd->Step(0.05F, gradients.values(), parameters.values());
   };
   step(whole);
   step(part);  // makes the convolutions for this count

@@ -2,40 +2,81 @@
 
 #include <gtest/gtest.h>
 
+#include <cmath>
+#include <limits>
 #include <vector>
 
 #include "common/engine/schedule.h"
+#include "tests/unit/engine/testing.h"
 
 namespace graft::engine {
 namespace {
 
-TEST(SgdTest, NesterovWithL2FollowsTheEquations) {
-  Sgd sgd({.momentum = 0.9F, .nesterov = true, .l2 = 0.1F}, 1);
-  std::vector<float> parameter = {2.0F};
-  const std::vector<float> gradient = {1.0F};
-  sgd.Step(0.5F, gradient, parameter);
-  // g = 1 + 0.1 * 2 = 1.2; v = 1.2; p = 2 - 0.5 (1.2 + 0.9 * 1.2)
-  EXPECT_FLOAT_EQ(parameter[0], 0.86F);
-  sgd.Step(0.5F, gradient, parameter);
-  // g = 1.086; v = 0.9 * 1.2 + 1.086 = 2.166; p = 0.86 - 0.5 (1.086 + 0.9 * 2.166)
-  EXPECT_FLOAT_EQ(parameter[0], -0.6577F);
-  EXPECT_FLOAT_EQ(sgd.velocity()[0], 2.166F);
+using testing::Layer;
+
+TEST(OptimizerTest, PaddingAndOtherTensorsAreNotTouched) {
+  for (const OptimizerOptions& options :
+       {OptimizerOptions(SgdOptions{}), OptimizerOptions(AdamOptions{}),
+        OptimizerOptions(LambOptions{}), OptimizerOptions(AdaDeltaOptions{}),
+        OptimizerOptions(MuonOptions{})}) {
+    const auto optimizer = MakeOptimizer(options, {{.offset = 1, .count = 4, .rows = 2}}, 8);
+    std::vector<float> parameters(8, 1.0F);
+    optimizer->Step(0.1F, std::vector<float>(8, 0.5F), parameters);
+    for (const int outside : {0, 5, 6, 7}) EXPECT_EQ(parameters[outside], 1.0F) << options.index();
+    for (const int inside : {1, 2, 3, 4}) EXPECT_NE(parameters[inside], 1.0F) << options.index();
+  }
 }
 
-TEST(SgdTest, ClassicalMomentumMovesByTheVelocity) {
-  Sgd sgd({.momentum = 0.5F, .nesterov = false, .l2 = 0}, 1);
-  std::vector<float> parameter = {0.0F};
-  sgd.Step(1.0F, std::vector<float>{1.0F}, parameter);
-  sgd.Step(1.0F, std::vector<float>{1.0F}, parameter);
-  EXPECT_FLOAT_EQ(parameter[0], -2.5F);
+TEST(OptimizerTest, SegmentsThatDoNotDecayOnlyFollowTheirGradients) {
+  for (const OptimizerOptions& options :
+       {OptimizerOptions(SgdOptions{.weight_decay = 0.5F}),
+        OptimizerOptions(AdamOptions{.weight_decay = 0.5F}),
+        OptimizerOptions(AdamOptions{.weight_decay = 0.5F, .decoupled = true}),
+        OptimizerOptions(LambOptions{.weight_decay = 0.5F}),
+        OptimizerOptions(AdaDeltaOptions{.weight_decay = 0.5F}),
+        OptimizerOptions(MuonOptions{.weight_decay = 0.5F})}) {
+    const auto optimizer = MakeOptimizer(options,
+                                         {{.count = 4, .rows = 2, .decays = true},
+                                          {.offset = 4, .count = 4, .rows = 2, .decays = false}},
+                                         8);
+    std::vector<float> parameters(8, 1.0F);
+    optimizer->Step(0.1F, std::vector<float>(8, 0.0F), parameters);
+    EXPECT_LT(parameters[0], 1.0F) << options.index();
+    EXPECT_EQ(parameters[4], 1.0F) << options.index();
+  }
 }
 
-TEST(SgdTest, PaddingStaysZeroAndTheRestIsNotTouched) {
-  Sgd sgd({}, 2);
-  std::vector<float> parameters = {1.0F, 0.0F, 7.0F};
-  sgd.Step(0.1F, std::vector<float>{1.0F, 0.0F, 1.0F}, parameters);
-  EXPECT_EQ(parameters[1], 0.0F);
-  EXPECT_EQ(parameters[2], 7.0F);
+TEST(TrainableSegmentsTest, MaskLeavesVectorsWithoutDecay) {
+  const arch::Architecture architecture = testing::Classifier(
+      {1, 6, 6},
+      {Layer("convolution",
+             {{"filters", std::int64_t{4}}, {"kernel", std::int64_t{3}}, {"bias", false}}),
+       Layer("batch_norm"), Layer("relu")});
+  const ParameterLayout layout(architecture);
+  const auto all = TrainableSegments(architecture, layout, WeightDecayMask::kAll);
+  const auto masked = TrainableSegments(architecture, layout, WeightDecayMask::kMatrices);
+  ASSERT_EQ(all.size(), masked.size());
+  int matrices = 0;
+  std::int64_t elements = 0;
+  for (std::size_t i = 0; i < all.size(); ++i) {
+    EXPECT_TRUE(all[i].decays);
+    EXPECT_EQ(masked[i].decays, masked[i].rows > 0);
+    matrices += masked[i].rows > 0;
+    elements += all[i].count;
+  }
+  EXPECT_EQ(matrices, 2) << "the convolution's kernel and the classifier's matrix";
+  EXPECT_EQ(elements, architecture.cost().parameters);
+}
+
+TEST(ClippingTest, BringsTheNormOfAllGradientsDown) {
+  const std::vector<ParameterSegment> segments = {{.offset = 0, .count = 1},
+                                                  {.offset = 2, .count = 1}};
+  const std::vector<float> gradients = {3.0F, 100.0F, 4.0F};
+  EXPECT_EQ(ClippingScale(segments, gradients, 5.0F), 1.0F)
+      << "the norm is 5: padding is not in it";
+  EXPECT_FLOAT_EQ(ClippingScale(segments, gradients, 1.0F), 0.2F);
+  EXPECT_TRUE(std::isnan(ClippingScale(
+      segments, std::vector<float>{std::numeric_limits<float>::quiet_NaN(), 0, 0}, 1.0F)));
 }
 
 TEST(ScheduleTest, CosineStartsAtTheRateAndFallsEachEpoch) {

@@ -66,11 +66,14 @@ void Train(TestNetwork& network, const tensor::Tensor& images, int steps) {
   const auto plan = backend.Compile(with_loss, {.batch = kExamples});
   ASSERT_TRUE(plan.ok()) << plan.status();
   const engine::Feed feed = {.count = kExamples, .inputs = {images.floats().data(), labels.data()}};
-  engine::Sgd sgd({}, layout.trainable_size());
+  const auto sgd = engine::MakeOptimizer(
+      engine::SgdOptions{},
+      engine::TrainableSegments(with_loss, layout, engine::WeightDecayMask::kAll),
+      layout.trainable_size());
   for (int step = 0; step < steps; ++step) {
     ASSERT_TRUE((*plan)->Forward(engine::Mode::kTraining, feed, parameters).ok());
     ASSERT_TRUE((*plan)->Backward(feed, parameters, gradients).ok());
-    sgd.Step(/*learning_rate=*/0.1F, gradients.values(), parameters.values());
+    sgd->Step(/*learning_rate=*/0.1F, gradients.values(), parameters.values());
   }
   network.weights = engine::ToTensors(with_loss, layout, parameters);
 }

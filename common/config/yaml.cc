@@ -89,7 +89,7 @@ class FirstValue : public YAML::EventHandler {
 };
 
 // Where the second document begins, if there is one. YAML::LoadAll would tell, too, but never ends
-// at a bracket that nothing opened: yaml-cpp takes it for one empty document after the other.
+// at a comma outside brackets: yaml-cpp takes it for one empty document after the other.
 std::optional<YAML::Mark> FindSecondDocument(const std::string& text) {
   std::istringstream stream(text);
   YAML::Parser parser(stream);

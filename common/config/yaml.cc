@@ -1,8 +1,11 @@
 #include "common/config/yaml.h"
 
+#include <yaml-cpp/eventhandler.h>
 #include <yaml-cpp/yaml.h>
 
 #include <algorithm>
+#include <optional>
+#include <sstream>
 #include <vector>
 
 #include "absl/strings/str_cat.h"
@@ -53,6 +56,49 @@ std::string_view WithoutPrefix(std::string_view path, std::string_view prefix) {
   return rest.front() == '.' ? rest.substr(1) : path;
 }
 
+// Notes where the first value of a document stands.
+class FirstValue : public YAML::EventHandler {
+ public:
+  void OnDocumentStart(const YAML::Mark&) override { mark_.reset(); }
+  void OnDocumentEnd() override {}
+  void OnNull(const YAML::Mark& mark, YAML::anchor_t) override { Note(mark); }
+  void OnAlias(const YAML::Mark& mark, YAML::anchor_t) override { Note(mark); }
+  void OnScalar(const YAML::Mark& mark, const std::string&, YAML::anchor_t,
+                const std::string&) override {
+    Note(mark);
+  }
+  void OnSequenceStart(const YAML::Mark& mark, const std::string&, YAML::anchor_t,
+                       YAML::EmitterStyle::value) override {
+    Note(mark);
+  }
+  void OnSequenceEnd() override {}
+  void OnMapStart(const YAML::Mark& mark, const std::string&, YAML::anchor_t,
+                  YAML::EmitterStyle::value) override {
+    Note(mark);
+  }
+  void OnMapEnd() override {}
+
+  YAML::Mark mark() const { return mark_.value_or(YAML::Mark()); }
+
+ private:
+  void Note(const YAML::Mark& mark) {
+    if (!mark_.has_value()) mark_ = mark;
+  }
+
+  std::optional<YAML::Mark> mark_;
+};
+
+// Where the second document begins, if there is one. YAML::LoadAll would tell, too, but never ends
+// at a comma outside brackets: yaml-cpp takes it for one empty document after the other.
+std::optional<YAML::Mark> FindSecondDocument(const std::string& text) {
+  std::istringstream stream(text);
+  YAML::Parser parser(stream);
+  FirstValue first_value;
+  if (!parser.HandleNextDocument(first_value)) return std::nullopt;
+  if (!parser.HandleNextDocument(first_value)) return std::nullopt;
+  return first_value.mark();
+}
+
 }  // namespace
 
 void YamlSource::Record(const std::string& path, int line, int column) {
@@ -87,14 +133,13 @@ absl::StatusOr<YamlSource> ParseYaml(std::string_view text, std::string_view fil
                                      google::protobuf::Message* message) {
   RETURN_IF_ERROR(CheckText(text, file_name));
   try {
-    const std::vector<YAML::Node> documents = YAML::LoadAll(std::string(text));
-    if (documents.size() > 1) {
-      const YAML::Mark mark = documents[1].Mark();
-      return ErrorAt(file_name, mark.line + 1, mark.column + 1,
+    const std::string document(text);
+    const YAML::Node root = YAML::Load(document);
+    if (const std::optional<YAML::Mark> second = FindSecondDocument(document)) {
+      return ErrorAt(file_name, second->line + 1, second->column + 1,
                      "expected a single document, found a second one");
     }
-    return internal::ReadDocument(documents.empty() ? YAML::Node() : documents[0], file_name,
-                                  message);
+    return internal::ReadDocument(root, file_name, message);
   } catch (const YAML::Exception& error) {
     return ErrorAt(file_name, error.mark.line + 1, error.mark.column + 1,
                    absl::StrCat("not valid YAML: ", error.msg));

@@ -99,6 +99,8 @@ INSTANTIATE_TEST_SUITE_P(
                   "search.yaml:1:7: not valid YAML: the referenced anchor is not defined"},
         ErrorCase{"SecondDocument", "seed: 1\n---\nseed: 2\n",
                   "search.yaml:3:1: expected a single document, found a second one"},
+        ErrorCase{"CommaAfterTheEnd", "{seed: 1}\n,\n",
+                  "search.yaml:2:1: expected a single document, found a second one"},
         ErrorCase{"NotUtf8", "seed: 1\ndisplay_name: \xff\n",
                   "search.yaml:2:1: expected text in UTF-8"},
         ErrorCase{"KeyThatIsNoName", "[1, 2]: 3\n",

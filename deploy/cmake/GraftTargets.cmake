@@ -67,6 +67,25 @@ function(graft_test)
                "GRAFT_BIN_DIR=${CMAKE_BINARY_DIR}/bin;GRAFT_SOURCE_DIR=${CMAKE_SOURCE_DIR};ASAN_OPTIONS=allocator_may_return_null=1")
 endfunction()
 
+# graft_fuzz_target(NAME idx_fuzz DEPS ...): the target of idx_fuzz.cc (tests/fuzz/fuzz_target.h), with
+# GRAFT_FUZZ as a libFuzzer program and a dependency of fuzz_targets, otherwise as a test.
+function(graft_fuzz_target)
+  cmake_parse_arguments(ARG "" "NAME" "DEPS" ${ARGN})
+  if(NOT GRAFT_FUZZ)
+    graft_test(
+      NAME ${ARG_NAME}_test
+      SOURCES ${ARG_NAME}.cc ${CMAKE_SOURCE_DIR}/tests/fuzz/seeds_test.cc
+      DEPS graft::testing_fuzz ${ARG_DEPS})
+    return()
+  endif()
+  add_executable(${ARG_NAME} EXCLUDE_FROM_ALL ${ARG_NAME}.cc
+                                              ${CMAKE_SOURCE_DIR}/tests/fuzz/libfuzzer_main.cc)
+  target_link_libraries(${ARG_NAME} PRIVATE graft::testing_fuzz ${ARG_DEPS} graft_options)
+  target_link_options(${ARG_NAME} PRIVATE -fsanitize=fuzzer)
+  set_target_properties(${ARG_NAME} PROPERTIES RUNTIME_OUTPUT_DIRECTORY ${CMAKE_BINARY_DIR}/fuzz)
+  add_dependencies(fuzz_targets ${ARG_NAME})
+endfunction()
+
 # graft_python_test(NAME client_test SOURCE client_test.py [LABELS python ...] [TIMEOUT seconds])
 # makes one ctest entry of a file of Python's unittest, which may import the client and what lies
 # beside the file.

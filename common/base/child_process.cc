@@ -15,8 +15,6 @@
 #include "absl/time/clock.h"
 #include "common/base/fd.h"
 
-extern char** environ;
-
 namespace graft::base {
 namespace {
 

@@ -25,7 +25,6 @@ namespace graft::config {
 namespace internal {
 namespace {
 
-using ::google::protobuf::Descriptor;
 using ::google::protobuf::FieldDescriptor;
 using ::google::protobuf::ListValue;
 using ::google::protobuf::Message;

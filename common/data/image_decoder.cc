@@ -9,10 +9,8 @@
 namespace graft::data {
 namespace {
 
-using std::string_view_literals::operator""sv;
-
-constexpr std::string_view kPngSignature = "\x89PNG\r\n\x1a\n"sv;
-constexpr std::string_view kJpegSignature = "\xff\xd8\xff"sv;
+constexpr std::string_view kPngSignature = "\x89PNG\r\n\x1a\n";
+constexpr std::string_view kJpegSignature = "\xff\xd8\xff";
 
 // The first bytes in hexadecimal.
 std::string Beginning(std::string_view bytes) {

@@ -49,7 +49,7 @@ struct RetryPolicy {
 // The waits of one series of attempts. Not thread-safe.
 class Backoff {
  public:
-  Backoff(const RetryPolicy& policy, base::Rng rng) : policy_(policy), rng_(rng) {}
+  Backoff(const RetryPolicy& policy, const base::Rng& rng) : policy_(policy), rng_(rng) {}
 
   // The next wait.
   absl::Duration Next();

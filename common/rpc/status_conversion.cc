@@ -25,7 +25,8 @@ std::string Cut(std::string_view text, size_t limit) {
   if (cut.size() > limit) {
     size_t end = limit - kEllipsis.size();
     while (end > 0 && (static_cast<unsigned char>(cut[end]) & 0xC0) == 0x80) --end;
-    cut = cut.substr(0, end).append(kEllipsis);
+    cut.resize(end);
+    cut.append(kEllipsis);
   }
   if (base::IsValidUtf8(cut)) return cut;
   for (char& c : cut) {

@@ -118,7 +118,7 @@ absl::StatusOr<HeaderEntry> ReadEntry(JsonReader* json, std::string name) {
   }
   HeaderEntry entry = {.name = std::move(name)};
   RETURN_IF_ERROR(ReadObject(
-      json, [json, &entry](std::string key) { return ReadEntryMember(json, key, &entry); }));
+      json, [json, &entry](const std::string& key) { return ReadEntryMember(json, key, &entry); }));
   if (!entry.dtype || !entry.shape || !entry.data_offsets) {
     return TensorError(entry.name, "needs dtype, shape and data_offsets");
   }

@@ -76,15 +76,15 @@ absl::StatusOr<Start> DeriveAndVerify(engine::Backend& backend, const RunInputs&
 
 engine::TrainOptions TrainOptionsOf(const trial::Recipe& recipe) {
   using Kind = engine::Schedule::Kind;
-  return {.optimizer =
-              engine::SgdOptions{.momentum = static_cast<float>(recipe.sgd.momentum),
-                                 .nesterov = true,
-                                 .weight_decay = static_cast<float>(recipe.sgd.weight_decay)},
-          .schedule = {.kind = recipe.schedule == trial::Schedule::kCosine ? Kind::kCosine
-                                                                           : Kind::kConstant,
-                       .rate = static_cast<float>(recipe.sgd.learning_rate),
-                       .epochs = static_cast<int>(recipe.epochs)},
-          .seed = recipe.seed};
+  return {
+      .optimizer = engine::SgdOptions{.momentum = static_cast<float>(recipe.sgd.momentum),
+                                      .nesterov = true,
+                                      .weight_decay = static_cast<float>(recipe.sgd.weight_decay)},
+      .schedule = {.kind = recipe.schedule == trial::Schedule::kCosine ? Kind::kCosine
+                                                                       : Kind::kConstant,
+                   .rate = static_cast<float>(recipe.sgd.learning_rate),
+                   .epochs = static_cast<int>(recipe.epochs)},
+      .seed = recipe.seed};
 }
 
 // One network on its way through training, judged after each epoch.

@@ -6,8 +6,7 @@
 // these files are built without contraction into fused multiply-adds, and the compiler does not
 // reorder floating-point sums. Sanitizers instrument the picking code before they have started: not
 // for them.
-#if defined(__x86_64__) && !defined(__SANITIZE_ADDRESS__) && !defined(__SANITIZE_THREAD__) && \
-    !defined(__clang__)
+#if defined(__x86_64__) && !defined(GRAFT_SANITIZED) && !defined(__clang__)
 #define GRAFT_SIMD __attribute__((target_clones("avx2", "default")))
 #else
 #define GRAFT_SIMD

@@ -55,7 +55,7 @@ endfunction()
 
 # graft_test(NAME arch_test SOURCES ... DEPS ... [LABELS core ...] [ARGS ...] [TIMEOUT seconds])
 # makes a GoogleTest program and one ctest entry. AddressSanitizer lets an allocation fail that is too
-# large, as the C library does. Labels: `core` (also run under sanitizers),
+# large, as the C library does. Labels: `core` (also run under ThreadSanitizer), `network` (with gRPC),
 # `integration`, `slow` (only in the --all tier).
 function(graft_test)
   cmake_parse_arguments(ARG "" "NAME;TIMEOUT;TIER" "SOURCES;DEPS;LABELS;ARGS" ${ARGN})

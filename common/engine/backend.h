@@ -35,6 +35,9 @@ struct PlanOptions {
   bool exact = false;
   // Nodes whose values are wanted besides the outputs (calibration reads them).
   std::vector<arch::NodeIndex> fetch;
+  // Parameters that are not trainable in this plan, see FrozenParameters. A batch norm whose
+  // statistics are frozen uses them in kTraining, too.
+  std::vector<arch::NodeIndex> frozen;
 };
 
 // Input values of one run, in the order of Architecture::inputs(); each is borrowed for the call.

@@ -27,6 +27,8 @@ class BatchSource {
 
   // The next batch of the epoch; at most as many examples as the plan's batch.
   virtual absl::StatusOr<Batch> Next() = 0;
+
+  virtual std::int64_t batches_per_epoch() const = 0;
 };
 
 }  // namespace graft::engine

@@ -55,6 +55,10 @@ absl::Status CheckLabels(const arch::Architecture& architecture, const arch::Nod
   return absl::OkStatus();
 }
 
+bool IsFrozen(arch::NodeIndex node, const PlanOptions& options) {
+  return std::ranges::find(options.frozen, node) != options.frozen.end();
+}
+
 // Elements a channel that a batch norm sees for one example.
 std::int64_t ElementsPerChannel(const arch::Node& node) {
   return node.type.shape.ElementCount() / node.type.shape.dim(0);
@@ -116,7 +120,8 @@ absl::Status CheckRun(const arch::Architecture& architecture, const PlanOptions&
   }
   if (mode == Mode::kInference || feed.count > 1) return absl::OkStatus();
   for (const arch::Node& node : architecture.nodes()) {
-    if (node.op->name == "batch_norm" && ElementsPerChannel(node) == 1) {
+    if (node.op->name == "batch_norm" && ElementsPerChannel(node) == 1 &&
+        !HasFrozenStatistics(node, options)) {
       return absl::InvalidArgumentError(absl::StrCat(
           Describe(node), " cannot normalise a single element a channel: train on two examples"));
     }
@@ -131,12 +136,19 @@ bool IsWanted(const arch::Architecture& architecture, const PlanOptions& options
                              [&](const arch::Output& output) { return output.node == node; });
 }
 
-std::vector<bool> NodesWithGradient(const arch::Architecture& architecture) {
+bool HasFrozenStatistics(const arch::Node& batch_norm, const PlanOptions& options) {
+  constexpr int kMean = 3;
+  return IsFrozen(batch_norm.operands[kMean], options);
+}
+
+std::vector<bool> NodesWithGradient(const arch::Architecture& architecture,
+                                    const PlanOptions& options) {
   const int count = static_cast<int>(architecture.nodes().size());
   std::vector<bool> depends_on_parameter(count, false);
   for (int i = 0; i < count; ++i) {
     const arch::Node& node = architecture.node(i);
-    bool depends = node.op->name == "parameter" && arch::GetBool(node.attributes, "trainable");
+    bool depends = node.op->name == "parameter" && arch::GetBool(node.attributes, "trainable") &&
+                   !IsFrozen(i, options);
     for (const arch::NodeIndex operand : node.operands) {
       depends = depends || depends_on_parameter[operand];
     }

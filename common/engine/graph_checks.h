@@ -23,13 +23,17 @@ absl::Status CheckRun(const arch::Architecture& architecture, const PlanOptions&
                       const Feed& feed, const ParameterLayout& layout,
                       const ParameterVector& parameters);
 
-// For each node: whether the loss (output 0) depends on it and it depends on a trainable parameter,
-// so that its gradient has to be computed.
-std::vector<bool> NodesWithGradient(const arch::Architecture& architecture);
+// For each node: whether the loss (output 0) depends on it and it depends on a parameter that
+// learns, so that its gradient has to be computed.
+std::vector<bool> NodesWithGradient(const arch::Architecture& architecture,
+                                    const PlanOptions& options);
 
 // Whether the node is an output or fetched.
 bool IsWanted(const arch::Architecture& architecture, const PlanOptions& options,
               arch::NodeIndex node);
+
+// Whether a batch norm uses its statistics in training, too.
+bool HasFrozenStatistics(const arch::Node& batch_norm, const PlanOptions& options);
 
 // "layer conv1 (convolution)", for messages.
 std::string Describe(const arch::Node& node);

@@ -2,6 +2,7 @@
 
 #include <cmath>
 #include <utility>
+#include <variant>
 
 #include "common/base/check.h"
 #include "common/engine/optimizers/optimizers.h"
@@ -13,7 +14,7 @@ StateBuffer::StateBuffer(std::int64_t size)
 
 std::vector<ParameterSegment> TrainableSegments(const arch::Architecture& architecture,
                                                 const ParameterLayout& layout,
-                                                WeightDecayMask mask) {
+                                                recipe::WeightDecayMask mask) {
   std::vector<ParameterSegment> segments;
   for (const ParameterLayout::Slot& slot : layout.slots()) {
     if (!slot.trainable) continue;
@@ -22,12 +23,12 @@ std::vector<ParameterSegment> TrainableSegments(const arch::Architecture& archit
     segments.push_back({.offset = slot.offset,
                         .count = slot.count,
                         .rows = matrix ? shape.dim(0) : 0,
-                        .decays = matrix || mask == WeightDecayMask::kAll});
+                        .decays = matrix || mask == recipe::WeightDecayMask::kAll});
   }
   return segments;
 }
 
-std::unique_ptr<Optimizer> MakeOptimizer(const OptimizerOptions& options,
+std::unique_ptr<Optimizer> MakeOptimizer(const recipe::OptimizerOptions& options,
                                          std::vector<ParameterSegment> segments,
                                          std::int64_t size) {
   for (const ParameterSegment& segment : segments) {
@@ -35,13 +36,21 @@ std::unique_ptr<Optimizer> MakeOptimizer(const OptimizerOptions& options,
         << segment.offset << " " << segment.count << " in " << size;
   }
   struct Maker {
-    std::unique_ptr<Optimizer> operator()(const SgdOptions& o) { return MakeSgd(o, parts, size); }
-    std::unique_ptr<Optimizer> operator()(const AdamOptions& o) { return MakeAdam(o, parts, size); }
-    std::unique_ptr<Optimizer> operator()(const LambOptions& o) { return MakeLamb(o, parts, size); }
-    std::unique_ptr<Optimizer> operator()(const AdaDeltaOptions& o) {
+    std::unique_ptr<Optimizer> operator()(const recipe::SgdOptions& o) {
+      return MakeSgd(o, parts, size);
+    }
+    std::unique_ptr<Optimizer> operator()(const recipe::AdamOptions& o) {
+      return MakeAdam(o, parts, size);
+    }
+    std::unique_ptr<Optimizer> operator()(const recipe::LambOptions& o) {
+      return MakeLamb(o, parts, size);
+    }
+    std::unique_ptr<Optimizer> operator()(const recipe::AdaDeltaOptions& o) {
       return MakeAdaDelta(o, parts, size);
     }
-    std::unique_ptr<Optimizer> operator()(const MuonOptions& o) { return MakeMuon(o, parts, size); }
+    std::unique_ptr<Optimizer> operator()(const recipe::MuonOptions& o) {
+      return MakeMuon(o, parts, size);
+    }
     std::vector<ParameterSegment> parts;
     std::int64_t size;
   };

@@ -1,5 +1,7 @@
 #include "common/engine/parameters.h"
 
+#include <fnmatch.h>
+
 #include <algorithm>
 #include <cmath>
 #include <string>
@@ -9,6 +11,7 @@
 #include "absl/strings/str_cat.h"
 #include "common/arch/parameter_fit.h"
 #include "common/base/check.h"
+#include "common/base/field_error.h"
 #include "common/base/status_macros.h"
 
 namespace graft::engine {
@@ -66,12 +69,14 @@ void Initialize(const arch::Node& parameter, base::Rng rng, std::span<float> val
 
 }  // namespace
 
-ParameterLayout::ParameterLayout(const arch::Architecture& architecture)
+ParameterLayout::ParameterLayout(const arch::Architecture& architecture,
+                                 std::span<const arch::NodeIndex> frozen)
     : slot_of_node_(architecture.nodes().size(), -1) {
   for (const bool trainable : {true, false}) {
     for (const arch::NodeIndex node : architecture.parameters()) {
       const arch::Node& parameter = architecture.node(node);
-      if (IsTrainable(parameter) != trainable) continue;
+      const bool learns = IsTrainable(parameter) && std::ranges::find(frozen, node) == frozen.end();
+      if (learns != trainable) continue;
       slot_of_node_[node] = static_cast<int>(slots_.size());
       const std::int64_t count = parameter.type.shape.ElementCount();
       slots_.push_back({node, size_, count, trainable});
@@ -86,6 +91,28 @@ const ParameterLayout::Slot& ParameterLayout::slot(arch::NodeIndex node) const {
               slot_of_node_[node] >= 0)
       << "node " << node << " is not a parameter";
   return slots_[slot_of_node_[node]];
+}
+
+absl::StatusOr<std::vector<arch::NodeIndex>> FrozenParameters(
+    const arch::Architecture& architecture, std::span<const std::string> patterns) {
+  std::vector<arch::NodeIndex> frozen;
+  std::vector<bool> matches(patterns.size(), false);
+  for (const arch::NodeIndex node : architecture.parameters()) {
+    const std::string name = architecture.TensorName(node);
+    bool found = false;
+    for (std::size_t i = 0; i < patterns.size(); ++i) {
+      if (fnmatch(patterns[i].c_str(), name.c_str(), 0) != 0) continue;
+      matches[i] = found = true;
+    }
+    if (found) frozen.push_back(node);
+  }
+  const auto unmatched = std::ranges::find(matches, false) - matches.begin();
+  if (unmatched == static_cast<std::ptrdiff_t>(patterns.size())) return frozen;
+  return base::InvalidFieldError(
+      absl::StrCat("frozen[", unmatched, "]"),
+      absl::StrCat("matches no tensor; there are ",
+                   architecture.TensorName(architecture.parameters().front()), " to ",
+                   architecture.TensorName(architecture.parameters().back())));
 }
 
 ParameterVector::ParameterVector(std::int64_t size)

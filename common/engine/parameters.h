@@ -4,6 +4,7 @@
 
 #include <cstdint>
 #include <span>
+#include <string>
 #include <vector>
 
 #include "absl/status/statusor.h"
@@ -26,7 +27,9 @@ class ParameterLayout {
     bool trainable = true;
   };
 
-  explicit ParameterLayout(const arch::Architecture& architecture);
+  // Those in `frozen` count as statistics.
+  explicit ParameterLayout(const arch::Architecture& architecture,
+                           std::span<const arch::NodeIndex> frozen = {});
 
   std::span<const Slot> slots() const { return slots_; }
   // Slot of a parameter node; crashes if the node is not a parameter.
@@ -40,6 +43,11 @@ class ParameterLayout {
   std::int64_t trainable_size_ = 0;
   std::int64_t size_ = 0;
 };
+
+// The parameters whose TensorName one of the patterns matches (* and ? as in a shell).
+// INVALID_ARGUMENT names a pattern that matches none.
+absl::StatusOr<std::vector<arch::NodeIndex>> FrozenParameters(
+    const arch::Architecture& architecture, std::span<const std::string> patterns);
 
 // Values (or gradients, or momenta) in that layout; plain row-major tensors; padding is zero.
 // A value type. Not synchronised.

@@ -2,6 +2,7 @@
 
 #include <algorithm>
 #include <cmath>
+#include <optional>
 #include <string>
 
 #include "absl/status/status.h"
@@ -9,6 +10,9 @@
 #include "common/base/rng.h"
 #include "common/base/status_macros.h"
 #include "common/engine/diverged.h"
+#include "common/engine/learning_rate.h"
+#include "common/engine/moving_average.h"
+#include "common/engine/optimizer.h"
 
 namespace graft::engine {
 namespace {
@@ -59,21 +63,29 @@ void SetBatch(const Batch& batch, Feed& feed) {
 // The state of one training.
 class Trainer {
  public:
-  Trainer(Plan& plan, ParameterVector& parameters, const TrainOptions& options)
+  Trainer(Plan& plan, ParameterVector& parameters, const recipe::Recipe& recipe,
+          std::int64_t steps_per_epoch)
       : plan_(plan),
         parameters_(parameters),
-        random_(options.seed),
-        segments_(TrainableSegments(plan.architecture(), plan.layout(), options.weight_decay_mask)),
-        clip_norm_(options.clip_norm),
-        optimizer_(MakeOptimizer(options.optimizer, segments_, plan.layout().trainable_size())),
+        random_(recipe.seed),
+        segments_(TrainableSegments(plan.architecture(), plan.layout(), recipe.weight_decay_mask)),
+        clip_norm_(static_cast<float>(recipe.clip_norm)),
+        learning_rate_(recipe.schedule, recipe::LearningRate(recipe.optimizer), recipe.epochs,
+                       steps_per_epoch),
+        optimizer_(MakeOptimizer(recipe.optimizer, segments_, plan.layout().trainable_size())),
         gradients_(plan.layout().size()) {
+    if (recipe.ema_decay > 0) average_.emplace(recipe.ema_decay, parameters);
     feed_.inputs.resize(kInputCount);
   }
 
   std::int64_t steps() const { return steps_; }
+  float last_learning_rate() const { return learning_rate_.At(steps_ - 1); }
+
+  // The network to be judged.
+  ParameterVector& network() { return average_ ? average_->parameters() : parameters_; }
 
   // Returns the loss before the step.
-  absl::StatusOr<float> Step(const Batch& batch, float learning_rate) {
+  absl::StatusOr<float> Step(const Batch& batch) {
     SetBatch(batch, feed_);
     feed_.step_seed = random_.Fork(static_cast<std::uint64_t>(steps_)).NextU64();
     RETURN_IF_ERROR(plan_.Forward(Mode::kTraining, feed_, parameters_));
@@ -85,13 +97,15 @@ class Trainer {
     RETURN_IF_ERROR(plan_.Backward(feed_, parameters_, gradients_));
     const float scale =
         clip_norm_ > 0 ? ClippingScale(segments_, gradients_.values(), clip_norm_) : 1.0F;
-    optimizer_->Step(learning_rate, gradients_.values(), parameters_.values(), scale);
+    optimizer_->Step(learning_rate_.At(steps_), gradients_.values(), parameters_.values(), scale);
+    if (average_) average_->Add(parameters_);
     ++steps_;
     return loss;
   }
 
-  // An infinite gradient of the last step shows in no loss.
-  absl::Status CheckParameters() const {
+  absl::Status EndEpoch(double mean_loss) {
+    learning_rate_.EndEpoch(mean_loss);
+    // An infinite gradient of the last step shows in no loss.
     if (AllFinite(parameters_.values())) return absl::OkStatus();
     return DivergedError(steps_ - 1,
                          FirstBadTensor(plan_.architecture(), plan_.layout(), parameters_));
@@ -103,7 +117,9 @@ class Trainer {
   const base::Rng random_;
   const std::vector<ParameterSegment> segments_;
   const float clip_norm_;
+  LearningRate learning_rate_;
   const std::unique_ptr<Optimizer> optimizer_;
+  std::optional<MovingAverage> average_;
   ParameterVector gradients_;
   Feed feed_;
   std::int64_t steps_ = 0;
@@ -122,7 +138,7 @@ absl::StatusOr<bool> RunEpoch(Trainer& trainer, BatchSource& source,
     if (MustStop(callbacks)) return false;
     ASSIGN_OR_RETURN(const Batch batch, source.Next());
     if (batch.count == 0) break;
-    ASSIGN_OR_RETURN(const float loss, trainer.Step(batch, report.learning_rate));
+    ASSIGN_OR_RETURN(const float loss, trainer.Step(batch));
     loss_sum += static_cast<double>(loss) * static_cast<double>(batch.count);
     report.examples += batch.count;
   }
@@ -130,27 +146,35 @@ absl::StatusOr<bool> RunEpoch(Trainer& trainer, BatchSource& source,
     return absl::InvalidArgumentError(absl::StrCat("epoch ", report.epoch, " has no examples"));
   }
   report.mean_loss = loss_sum / static_cast<double>(report.examples);
-  RETURN_IF_ERROR(trainer.CheckParameters());
+  report.learning_rate = trainer.last_learning_rate();
+  RETURN_IF_ERROR(trainer.EndEpoch(report.mean_loss));
   return true;
 }
 
 }  // namespace
 
 absl::StatusOr<TrainResult> Train(Plan& plan, ParameterVector& parameters, BatchSource& source,
-                                  const TrainOptions& options, const TrainCallbacks& callbacks) {
+                                  const recipe::Recipe& recipe, const TrainCallbacks& callbacks) {
   RETURN_IF_ERROR(CheckForm(plan.architecture()));
-  Trainer trainer(plan, parameters, options);
+  if (recipe.epochs < 1 || source.batches_per_epoch() < 1) {
+    return absl::InvalidArgumentError(absl::StrCat("a training of ", recipe.epochs, " epochs with ",
+                                                   source.batches_per_epoch(), " batches each"));
+  }
+  Trainer trainer(plan, parameters, recipe, source.batches_per_epoch());
   TrainResult result;
-  for (int epoch = 1; epoch <= options.schedule.epochs && !result.stopped; ++epoch) {
-    EpochReport report{.epoch = epoch, .learning_rate = LearningRate(options.schedule, epoch)};
+  for (int epoch = 1; epoch <= recipe.epochs && !result.stopped; ++epoch) {
+    EpochReport report{.epoch = epoch};
     ASSIGN_OR_RETURN(const bool completed, RunEpoch(trainer, source, callbacks, report));
     result.steps = trainer.steps();
     result.stopped = !completed;
     if (!completed) break;
     result.epochs = epoch;
     result.mean_loss = report.mean_loss;
-    if (callbacks.on_epoch) RETURN_IF_ERROR(callbacks.on_epoch(report));
+    if (callbacks.on_epoch) {
+      RETURN_IF_ERROR(callbacks.on_epoch(report, trainer.network()));
+    }
   }
+  if (&trainer.network() != &parameters) parameters = trainer.network();
   return result;
 }
 

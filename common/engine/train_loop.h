@@ -13,32 +13,22 @@
 #include "absl/status/statusor.h"
 #include "common/engine/backend.h"
 #include "common/engine/batch_source.h"
-#include "common/engine/optimizer.h"
-#include "common/engine/schedule.h"
+#include "common/recipe/recipe.h"
 
 namespace graft::engine {
 
-struct TrainOptions {
-  OptimizerOptions optimizer;
-  WeightDecayMask weight_decay_mask = WeightDecayMask::kAll;
-  // Largest norm of all gradients together; larger ones are scaled down. 0: none.
-  float clip_norm = 0;
-  Schedule schedule;  // its `epochs` is how long the training lasts
-  // Decides dropout masks.
-  std::uint64_t seed = 0;
-};
-
 // One epoch, as soon as it has ended.
 struct EpochReport {
-  int epoch = 0;  // from 1
-  float learning_rate = 0;
-  double mean_loss = 0;  // over the epoch's examples, each at its step
+  int epoch = 0;            // from 1
+  float learning_rate = 0;  // of its last step
+  double mean_loss = 0;     // over the epoch's examples, each at its step
   std::int64_t examples = 0;
 };
 
 struct TrainCallbacks {
-  // Called after each epoch; an error ends the training with that error. May be null.
-  std::function<absl::Status(const EpochReport&)> on_epoch;
+  // Called after each epoch with the network to be judged: the parameters, or their moving average
+  // if the recipe wants one. An error ends the training with that error. May be null.
+  std::function<absl::Status(const EpochReport&, ParameterVector&)> on_epoch;
   // Looked at before each step; borrowed. May be null.
   const std::atomic<bool>* stop = nullptr;
 };
@@ -50,11 +40,13 @@ struct TrainResult {
   bool stopped = false;    // by TrainCallbacks::stop, between two steps
 };
 
-// Trains `parameters` in place for all epochs of the schedule. Equal arguments give equal bits.
-// Errors: DivergedError, with `parameters` as they were at that step; those of the source, the plan
-// and the callback; INVALID_ARGUMENT: the plan does not have the form above, or an epoch is empty.
+// Trains `parameters` in place by the recipe, of which it follows all but what belongs to plan and
+// source (batch, threads, frozen tensors, augmentation, label smoothing). With a moving average
+// that is what `parameters` hold at the end. Equal arguments give equal bits. Errors:
+// DivergedError, with `parameters` as they were at that step; those of the source, the plan and the
+// callback; INVALID_ARGUMENT: the plan does not have the form above, or an epoch is empty.
 absl::StatusOr<TrainResult> Train(Plan& plan, ParameterVector& parameters, BatchSource& source,
-                                  const TrainOptions& options,
+                                  const recipe::Recipe& recipe,
                                   const TrainCallbacks& callbacks = {});
 
 // What a run of inference over one batch gave; the spans are borrowed for the call.

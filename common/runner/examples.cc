@@ -38,7 +38,7 @@ absl::StatusOr<Examples> Examples::Create(const data::Dataset& dataset,
   return examples;
 }
 
-LoaderSource Examples::TrainingSource(const trial::Recipe& recipe) const {
+LoaderSource Examples::TrainingSource(const recipe::Recipe& recipe) const {
   // Batch norm has no statistics of one example.
   return LoaderSource(
       data::BatchLoader(&dataset_->train(), normalizer_, dataset_->image_shape(), train_,

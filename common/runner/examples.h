@@ -23,7 +23,7 @@ class LoaderSource final : public engine::BatchSource {
   absl::Status StartEpoch(int epoch) override;
   absl::StatusOr<engine::Batch> Next() override;
 
-  std::int64_t batches_per_epoch() const { return loader_.batches_per_epoch(); }
+  std::int64_t batches_per_epoch() const override { return loader_.batches_per_epoch(); }
   std::int64_t images_per_epoch() const { return loader_.images_per_epoch(); }
 
  private:
@@ -53,7 +53,7 @@ class Examples {
 
   // Training images, in an order of its own each epoch, augmented as the recipe says. No other
   // images are.
-  LoaderSource TrainingSource(const trial::Recipe& recipe) const;
+  LoaderSource TrainingSource(const recipe::Recipe& recipe) const;
   // The images that judge: validation or test, in a fixed order.
   LoaderSource EvaluationSource(std::int64_t batch_size) const;
 

@@ -7,6 +7,7 @@
 #include <variant>
 
 #include "absl/strings/str_cat.h"
+#include "common/base/field_error.h"
 #include "common/base/status_macros.h"
 #include "common/engine/diverged.h"
 #include "common/engine/numerics.h"
@@ -74,19 +75,6 @@ absl::StatusOr<Start> DeriveAndVerify(engine::Backend& backend, const RunInputs&
                .preservation_error = error};
 }
 
-engine::TrainOptions TrainOptionsOf(const trial::Recipe& recipe) {
-  using Kind = engine::Schedule::Kind;
-  return {
-      .optimizer = engine::SgdOptions{.momentum = static_cast<float>(recipe.sgd.momentum),
-                                      .nesterov = true,
-                                      .weight_decay = static_cast<float>(recipe.sgd.weight_decay)},
-      .schedule = {.kind = recipe.schedule == trial::Schedule::kCosine ? Kind::kCosine
-                                                                       : Kind::kConstant,
-                   .rate = static_cast<float>(recipe.sgd.learning_rate),
-                   .epochs = static_cast<int>(recipe.epochs)},
-      .seed = recipe.seed};
-}
-
 // One network on its way through training, judged after each epoch.
 class Training {
  public:
@@ -96,12 +84,19 @@ class Training {
     ASSIGN_OR_RETURN(const arch::Architecture graph, task::TrainingGraph(spec.architecture));
     ASSIGN_OR_RETURN(const arch::Architecture smoothed,
                      task::TrainingGraph(spec.architecture, spec.recipe.label_smoothing));
-    const std::int64_t batch = spec.recipe.batch_size;
-    ASSIGN_OR_RETURN(std::unique_ptr<engine::Plan> evaluation,
-                     backend.Compile(graph, {.batch = batch, .gradients = false}));
+    const recipe::Recipe& recipe = spec.recipe;
+    absl::StatusOr<std::vector<arch::NodeIndex>> frozen =
+        engine::FrozenParameters(graph, recipe.frozen);
+    if (!frozen.ok()) return base::PrefixFieldViolations("recipe", frozen.status());
+    // Both plans must lay parameters out alike.
+    ASSIGN_OR_RETURN(
+        std::unique_ptr<engine::Plan> evaluation,
+        backend.Compile(graph,
+                        {.batch = recipe.batch_size, .gradients = false, .frozen = *frozen}));
     std::unique_ptr<engine::Plan> training;
-    if (spec.recipe.epochs > 0) {
-      ASSIGN_OR_RETURN(training, backend.Compile(smoothed, {.batch = batch}));
+    if (recipe.epochs > 0) {
+      ASSIGN_OR_RETURN(training, backend.Compile(smoothed, {.batch = recipe.batch_size,
+                                                            .frozen = *std::move(frozen)}));
     }
     ASSIGN_OR_RETURN(engine::ParameterVector parameters,
                      engine::FromTensors(graph, evaluation->layout(), weights));
@@ -109,22 +104,17 @@ class Training {
                     std::move(parameters));
   }
 
-  // An infinite loss on images that are not trained on is a divergence, too.
-  absl::StatusOr<engine::Evaluation> Evaluate() {
-    ASSIGN_OR_RETURN(const engine::Evaluation evaluation,
-                     engine::Evaluate(*evaluation_plan_, parameters_, evaluation_source_));
-    if (!std::isfinite(evaluation.loss)) return engine::DivergedError(steps_, "loss");
-    return evaluation;
-  }
+  absl::StatusOr<engine::Evaluation> Evaluate() { return Evaluate(parameters_); }
 
   // Trains all epochs and fills in `metrics`, `epochs` and the training's speed.
   absl::Status Train(const RunHooks& hooks, trial::Measurement& measurement) {
     LoaderSource source = examples_->TrainingSource(spec_->recipe);
     absl::Duration evaluation_time;
-    const auto on_epoch = [&](const engine::EpochReport& report) -> absl::Status {
+    const auto on_epoch = [&](const engine::EpochReport& report,
+                              engine::ParameterVector& network) -> absl::Status {
       steps_ += source.batches_per_epoch();
       const Stopwatch stopwatch;
-      ASSIGN_OR_RETURN(const engine::Evaluation evaluation, Evaluate());
+      ASSIGN_OR_RETURN(const engine::Evaluation evaluation, Evaluate(network));
       evaluation_time += stopwatch.WallTime();
       measurement.epochs.push_back({.epoch = report.epoch,
                                     .metrics = {{"train_loss", report.mean_loss},
@@ -134,10 +124,9 @@ class Training {
       return absl::OkStatus();
     };
     const Stopwatch stopwatch;
-    ASSIGN_OR_RETURN(
-        const engine::TrainResult result,
-        engine::Train(*training_plan_, parameters_, source, TrainOptionsOf(spec_->recipe),
-                      {.on_epoch = on_epoch, .stop = hooks.stop}));
+    ASSIGN_OR_RETURN(const engine::TrainResult result,
+                     engine::Train(*training_plan_, parameters_, source, spec_->recipe,
+                                   {.on_epoch = on_epoch, .stop = hooks.stop}));
     if (result.stopped) return StoppedError(result.epochs);
     const double seconds = absl::ToDoubleSeconds(stopwatch.WallTime() - evaluation_time);
     const auto images = static_cast<double>(source.images_per_epoch() * spec_->recipe.epochs);
@@ -151,6 +140,14 @@ class Training {
   }
 
  private:
+  // An infinite loss on images that are not trained on is a divergence, too.
+  absl::StatusOr<engine::Evaluation> Evaluate(engine::ParameterVector& network) {
+    ASSIGN_OR_RETURN(const engine::Evaluation evaluation,
+                     engine::Evaluate(*evaluation_plan_, network, evaluation_source_));
+    if (!std::isfinite(evaluation.loss)) return engine::DivergedError(steps_, "loss");
+    return evaluation;
+  }
+
   Training(const TrialSpec& spec, const Examples& examples,
            std::unique_ptr<engine::Plan> training_plan,
            std::unique_ptr<engine::Plan> evaluation_plan, engine::ParameterVector parameters)

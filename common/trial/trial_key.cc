@@ -5,6 +5,7 @@
 
 #include "common/base/check.h"
 #include "common/digest/canonical.h"
+#include "common/recipe/recipe_encoding.h"
 #include "common/trial/trial_encoding.h"
 
 namespace graft::trial {
@@ -12,13 +13,12 @@ namespace {
 
 using digest::CanonicalEncoder;
 
-constexpr char kFormat[] = "graft.trial.1";
+constexpr char kFormat[] = "graft.trial.2";
 
 // Numbers of the alternatives in the encoding. They decide keys: never reuse one.
 constexpr std::uint64_t kInitTag = 0;
 constexpr std::uint64_t kDeriveTag = 1;
 constexpr std::uint64_t kImageClassificationTag = 0;
-constexpr std::uint64_t kSgdTag = 0;
 
 std::uint64_t TagOf(Split split) {
   switch (split) {
@@ -28,17 +28,6 @@ std::uint64_t TagOf(Split split) {
       return 1;
   }
   GRAFT_CHECK(false) << "split " << static_cast<int>(split);
-  return 0;
-}
-
-std::uint64_t TagOf(Schedule schedule) {
-  switch (schedule) {
-    case Schedule::kCosine:
-      return 0;
-    case Schedule::kConstant:
-      return 1;
-  }
-  GRAFT_CHECK(false) << "schedule " << static_cast<int>(schedule);
   return 0;
 }
 
@@ -60,21 +49,6 @@ void Encode(const ImageClassification& task, CanonicalEncoder& encoder) {
       .U64(TagOf(task.evaluation_split));
 }
 
-void Encode(const Recipe& recipe, CanonicalEncoder& encoder) {
-  encoder.I64(recipe.epochs)
-      .I64(recipe.batch_size)
-      .U64(kSgdTag)
-      .F64(recipe.sgd.learning_rate)
-      .F64(recipe.sgd.momentum)
-      .F64(recipe.sgd.weight_decay)
-      .U64(TagOf(recipe.schedule))
-      .U64(recipe.seed)
-      .I64(recipe.threads)
-      .F64(recipe.label_smoothing)
-      .Bool(recipe.flip)
-      .I64(recipe.pad_crop);
-}
-
 }  // namespace
 
 std::string EncodeTrial(const TrialSpec& spec) {
@@ -83,7 +57,7 @@ std::string EncodeTrial(const TrialSpec& spec) {
   const auto encode = [&](const auto& part) { Encode(part, encoder); };
   std::visit(encode, spec.origin);
   std::visit(encode, spec.task);
-  encode(spec.recipe);
+  recipe::EncodeRecipe(spec.recipe, encoder);
   absl::StatusOr<std::string> bytes = std::move(encoder).Finish();
   GRAFT_CHECK_OK(bytes.status());
   return *std::move(bytes);

@@ -1,12 +1,12 @@
 #include "common/trial/trial_spec.h"
 
 #include <algorithm>
-#include <cmath>
 #include <string_view>
 #include <utility>
 
 #include "absl/strings/str_cat.h"
 #include "common/base/check.h"
+#include "common/base/field_checks.h"
 #include "common/base/field_error.h"
 #include "common/base/status_macros.h"
 #include "common/base/strings.h"
@@ -19,33 +19,13 @@ namespace {
 constexpr char kNetworkFormat[] = "graft.network.1";
 constexpr char kEditSeedFormat[] = "graft.edit_seed.1";
 
-constexpr std::int64_t kMaxEpochs = 100'000;
-constexpr std::int64_t kMaxBatchSize = 65'536;
-constexpr std::int64_t kMaxThreads = 1'024;
 constexpr std::int64_t kMaxImages = std::int64_t{1} << 40;
-constexpr std::int64_t kMaxPadCrop = 16;
-constexpr double kMaxLearningRate = 1e6;
 constexpr std::size_t kMaxNameBytes = 128;
 
 digest::Sha256Digest DigestOrDie(digest::CanonicalEncoder encoder) {
   const absl::StatusOr<digest::Sha256Digest> digest = digest::CanonicalDigest(std::move(encoder));
   GRAFT_CHECK_OK(digest.status());
   return *digest;
-}
-
-absl::Status CheckRange(std::string_view field, std::int64_t value, std::int64_t low,
-                        std::int64_t high) {
-  if (value >= low && value <= high) return absl::OkStatus();
-  return base::InvalidFieldError(field,
-                                 absl::StrCat("is ", value, ", expected ", low, " to ", high));
-}
-
-// Refuses NaN, too.
-absl::Status CheckNumber(std::string_view field, double value, bool fits,
-                         std::string_view expected) {
-  if (std::isfinite(value) && fits) return absl::OkStatus();
-  return base::InvalidFieldError(field,
-                                 absl::StrCat("is ", value, ", expected ", base::ToAbsl(expected)));
 }
 
 absl::Status CheckInputs(const std::vector<Input>& inputs) {
@@ -84,7 +64,7 @@ absl::Status ValidateOrigin(const Derive& derive) {
   return CheckEdits(derive.edits);
 }
 
-absl::Status CheckSplit(const ImageClassification& task, const Recipe& recipe) {
+absl::Status CheckSplit(const ImageClassification& task, const recipe::Recipe& recipe) {
   if (task.evaluation_split == Split::kTest && recipe.epochs > 0) {
     return base::InvalidFieldError("task.image_classification.evaluation_split",
                                    "`test` measures finished networks: expected 0 epochs");
@@ -122,24 +102,6 @@ const NetworkRef& Parent(const Derive& derive) {
   return parent->network;
 }
 
-absl::Status Validate(const Recipe& recipe) {
-  RETURN_IF_ERROR(CheckRange("epochs", recipe.epochs, 0, kMaxEpochs));
-  RETURN_IF_ERROR(CheckRange("batch_size", recipe.batch_size, 1, kMaxBatchSize));
-  RETURN_IF_ERROR(CheckRange("threads", recipe.threads, 1, kMaxThreads));
-  RETURN_IF_ERROR(CheckNumber("label_smoothing", recipe.label_smoothing,
-                              recipe.label_smoothing >= 0 && recipe.label_smoothing < 1,
-                              "at least 0 and less than 1"));
-  RETURN_IF_ERROR(CheckRange("pad_crop", recipe.pad_crop, 0, kMaxPadCrop));
-  const SgdOptions& sgd = recipe.sgd;
-  RETURN_IF_ERROR(CheckNumber("sgd.learning_rate", sgd.learning_rate,
-                              sgd.learning_rate > 0 && sgd.learning_rate <= kMaxLearningRate,
-                              "more than 0 and at most 1e6"));
-  RETURN_IF_ERROR(CheckNumber("sgd.momentum", sgd.momentum, sgd.momentum >= 0 && sgd.momentum < 1,
-                              "at least 0 and less than 1"));
-  return CheckNumber("sgd.weight_decay", sgd.weight_decay,
-                     sgd.weight_decay >= 0 && sgd.weight_decay <= 1, "0 to 1");
-}
-
 absl::Status Validate(const ImageClassification& task) {
   if (task.dataset.size() > kMaxNameBytes || !base::IsValidUtf8(task.dataset)) {
     return base::InvalidFieldError(
@@ -150,8 +112,8 @@ absl::Status Validate(const ImageClassification& task) {
       resolved && !digest.ok()) {
     return base::InvalidFieldError("dataset_digest", base::ToStd(digest.status().message()));
   }
-  RETURN_IF_ERROR(CheckRange("train_images", task.train_images, 0, kMaxImages));
-  return CheckRange("validation_images", task.validation_images, 0, kMaxImages);
+  RETURN_IF_ERROR(base::CheckRange("train_images", task.train_images, 0, kMaxImages));
+  return base::CheckRange("validation_images", task.validation_images, 0, kMaxImages);
 }
 
 absl::Status Validate(const TrialSpec& spec) {
@@ -162,7 +124,7 @@ absl::Status Validate(const TrialSpec& spec) {
   if (task.dataset_digest.empty()) {
     return base::InvalidFieldError("task.image_classification.dataset_digest", "is missing");
   }
-  RETURN_IF_ERROR(base::PrefixFieldViolations("recipe", Validate(spec.recipe)));
+  RETURN_IF_ERROR(base::PrefixFieldViolations("recipe", recipe::Validate(spec.recipe)));
   return CheckSplit(task, spec.recipe);
 }
 

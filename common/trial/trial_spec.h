@@ -10,6 +10,7 @@
 #include "absl/status/status.h"
 #include "common/arch/architecture.h"
 #include "common/digest/typed_digest.h"
+#include "common/recipe/recipe.h"
 #include "common/transform/edit.h"
 
 namespace graft::trial {
@@ -72,40 +73,16 @@ struct ImageClassification {
 // What is learned and how it is judged. Further kinds join the variant.
 using Task = std::variant<ImageClassification>;
 
-enum class Schedule { kCosine, kConstant };
-
-struct SgdOptions {
-  double learning_rate = 0.02;  // peak
-  double momentum = 0.9;        // Nesterov, in [0, 1)
-  double weight_decay = 1e-4;   // L2 on all trainables
-};
-
-struct Recipe {
-  std::int64_t epochs = 0;  // 0: evaluate without training
-  std::int64_t batch_size = 64;
-  SgdOptions sgd;
-  Schedule schedule = Schedule::kCosine;
-  std::uint64_t seed = 0;  // data order, augmentation, dropout
-  std::int64_t threads = 1;
-  // Of the training's loss: the probability that the target spreads evenly over all classes, in
-  // [0, 1). What judges a network is measured without it.
-  double label_smoothing = 0;
-  // Augmentation of training images, see data/augmentation.h.
-  bool flip = false;
-  std::int64_t pad_crop = 0;  // pixels, at most 16
-};
-
 struct TrialSpec {
   arch::Architecture architecture;
   Origin origin;
   Task task;
-  Recipe recipe;
+  recipe::Recipe recipe;
 };
 
-// INVALID_ARGUMENT: a field error, for example `recipe.batch_size`; bounds are in the .cc file.
+// INVALID_ARGUMENT: a field error, for example `recipe.batch_size`; bounds are in the .cc files.
 // A whole spec must name its data set's digest, and trains only where it is judged on validation.
 absl::Status Validate(const TrialSpec& spec);
-absl::Status Validate(const Recipe& recipe);
 absl::Status Validate(const ImageClassification& task);
 
 }  // namespace graft::trial

@@ -10,6 +10,7 @@
 #include "common/base/status_macros.h"
 #include "common/base/strings.h"
 #include "common/wire/architecture_wire.h"
+#include "common/wire/recipe_wire.h"
 
 namespace graft::wire {
 namespace {
@@ -72,30 +73,6 @@ absl::StatusOr<trial::Split> SplitFromProto(v1::Split proto) {
       return trial::Split::kTest;
     default:
       return base::InvalidFieldError("evaluation_split",
-                                     absl::StrCat("unknown value ", static_cast<int>(proto)));
-  }
-}
-
-v1::Schedule ScheduleToProto(trial::Schedule schedule) {
-  switch (schedule) {
-    case trial::Schedule::kCosine:
-      return v1::SCHEDULE_COSINE;
-    case trial::Schedule::kConstant:
-      return v1::SCHEDULE_CONSTANT;
-  }
-  GRAFT_CHECK(false) << "schedule " << static_cast<int>(schedule);
-  return v1::SCHEDULE_UNSPECIFIED;
-}
-
-absl::StatusOr<trial::Schedule> ScheduleFromProto(v1::Schedule proto) {
-  switch (proto) {
-    case v1::SCHEDULE_UNSPECIFIED:
-    case v1::SCHEDULE_COSINE:
-      return trial::Schedule::kCosine;
-    case v1::SCHEDULE_CONSTANT:
-      return trial::Schedule::kConstant;
-    default:
-      return base::InvalidFieldError("schedule",
                                      absl::StrCat("unknown value ", static_cast<int>(proto)));
   }
 }
@@ -185,39 +162,6 @@ absl::StatusOr<trial::Task> FromProto(const v1::Task& proto) {
   return trial::Task(std::move(task));
 }
 
-v1::Recipe ToProto(const trial::Recipe& recipe) {
-  v1::Recipe proto;
-  proto.set_epochs(recipe.epochs);
-  proto.set_batch_size(recipe.batch_size);
-  proto.mutable_sgd()->set_learning_rate(recipe.sgd.learning_rate);
-  proto.mutable_sgd()->set_momentum(recipe.sgd.momentum);
-  proto.mutable_sgd()->set_weight_decay(recipe.sgd.weight_decay);
-  proto.set_schedule(ScheduleToProto(recipe.schedule));
-  proto.set_seed(recipe.seed);
-  proto.set_threads(recipe.threads);
-  proto.set_label_smoothing(recipe.label_smoothing);
-  proto.set_flip(recipe.flip);
-  proto.set_pad_crop(recipe.pad_crop);
-  return proto;
-}
-
-absl::StatusOr<trial::Recipe> FromProto(const v1::Recipe& proto) {
-  trial::Recipe recipe{.epochs = proto.epochs(),
-                       .seed = proto.seed(),
-                       .label_smoothing = proto.label_smoothing(),
-                       .flip = proto.flip(),
-                       .pad_crop = proto.pad_crop()};
-  if (proto.batch_size() != 0) recipe.batch_size = proto.batch_size();
-  if (proto.threads() != 0) recipe.threads = proto.threads();
-  const v1::SgdOptimizer& sgd = proto.sgd();
-  if (sgd.learning_rate() != 0) recipe.sgd.learning_rate = sgd.learning_rate();
-  if (sgd.has_momentum()) recipe.sgd.momentum = sgd.momentum();
-  if (sgd.has_weight_decay()) recipe.sgd.weight_decay = sgd.weight_decay();
-  ASSIGN_OR_RETURN(recipe.schedule, ScheduleFromProto(proto.schedule()));
-  RETURN_IF_ERROR(trial::Validate(recipe));
-  return recipe;
-}
-
 v1::TrialSpec ToProto(const trial::TrialSpec& spec) {
   v1::TrialSpec proto;
   *proto.mutable_architecture() = ToProto(spec.architecture);
@@ -232,11 +176,11 @@ absl::StatusOr<trial::TrialSpec> FromProto(const v1::TrialSpec& proto) {
                    At("architecture", FromProto(proto.architecture())));
   ASSIGN_OR_RETURN(trial::Origin origin, At("origin", FromProto(proto.origin())));
   ASSIGN_OR_RETURN(trial::Task task, At("task", FromProto(proto.task())));
-  ASSIGN_OR_RETURN(trial::Recipe recipe, At("recipe", FromProto(proto.recipe())));
+  ASSIGN_OR_RETURN(recipe::Recipe recipe, At("recipe", FromProto(proto.recipe())));
   trial::TrialSpec spec{.architecture = std::move(architecture),
                         .origin = std::move(origin),
                         .task = std::move(task),
-                        .recipe = recipe};
+                        .recipe = std::move(recipe)};
   RETURN_IF_ERROR(trial::Validate(spec));
   return spec;
 }

@@ -22,11 +22,6 @@ v1::Task ToProto(const trial::Task& task);
 // trial::Validate included.
 absl::StatusOr<trial::Task> FromProto(const v1::Task& proto);
 
-v1::Recipe ToProto(const trial::Recipe& recipe);
-// Defaults are filled in, but for a seed of 0, which whoever makes the trial replaces. Errors as
-// above.
-absl::StatusOr<trial::Recipe> FromProto(const v1::Recipe& proto);
-
 v1::TrialSpec ToProto(const trial::TrialSpec& spec);
 // A whole, valid spec. INVALID_ARGUMENT: a field error, for example at `recipe.batch_size`.
 absl::StatusOr<trial::TrialSpec> FromProto(const v1::TrialSpec& proto);

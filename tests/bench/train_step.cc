@@ -56,7 +56,8 @@ double Measure(const arch::Architecture& architecture, std::int64_t batch, doubl
   ParameterVector parameters = InitializeParameters(architecture, (*plan)->layout(), 1);
   ParameterVector gradients((*plan)->layout().size());
   const auto sgd = MakeOptimizer(
-      SgdOptions{}, TrainableSegments(architecture, (*plan)->layout(), WeightDecayMask::kAll),
+      recipe::SgdOptions{},
+      TrainableSegments(architecture, (*plan)->layout(), recipe::WeightDecayMask::kAll),
       (*plan)->layout().trainable_size());
   std::vector<double> times;
   const Clock::time_point end = Clock::now() + std::chrono::duration_cast<Clock::duration>(

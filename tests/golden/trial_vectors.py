@@ -83,11 +83,13 @@ def main():
     edit_seed = struct.unpack("<Q", sha256(seed_bytes)[:8])[0]
 
     task = u64(0) + string(dataset) + i64(1000) + i64(200) + u64(5) + u64(0)
-    recipe = (i64(3) + i64(64) + u64(0) + f64(0.02) + f64(0.9) + f64(1e-4) + u64(0) +
+    sgd = u64(0) + f64(0.02) + f64(0.9) + bool_(True) + f64(1e-4)
+    cosine = u64(0) + f64(0) + bool_(False)
+    recipe = (i64(3) + i64(64) + sgd + u64(0) + f64(0) + cosine + f64(0) + f64(0) + sequence([]) +
               u64(2**64 - 1) + i64(1))
     plain = f64(0) + bool_(False) + i64(0)
     augmented = f64(0.1) + bool_(True) + i64(4)
-    header = string("graft.trial.1") + bytes_(fingerprint)
+    header = string("graft.trial.2") + bytes_(fingerprint)
     init = header + u64(0) + u64(7) + task + recipe + plain
     derive = (header + u64(1) + inputs(parents) + sequence(edits) + u64(edit_seed) + task + recipe +
               augmented)

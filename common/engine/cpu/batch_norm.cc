@@ -6,6 +6,7 @@
 #include "common/engine/cpu/kernel.h"
 #include "common/engine/cpu/loops.h"
 #include "common/engine/cpu/simd.h"
+#include "common/engine/graph_checks.h"
 
 namespace graft::engine::cpu {
 namespace {
@@ -84,6 +85,7 @@ class BatchNorm final : public Kernel {
         period_(channels_ * ((kMinimumPeriod + channels_ - 1) / channels_)),
         epsilon_(arch::GetDouble(context.node.attributes, "epsilon")),
         momentum_(arch::GetDouble(context.node.attributes, "momentum")),
+        frozen_statistics_(HasFrozenStatistics(context.node, context.options)),
         floor_(context.fused_relu() ? 0.0F : -std::numeric_limits<float>::infinity()),
         uses_(context.gradient_uses),
         mean_(period_),
@@ -104,7 +106,7 @@ class BatchNorm final : public Kernel {
   }
 
   absl::Status Forward(const Run& run) override {
-    if (run.mode == Mode::kTraining) {
+    if (run.mode == Mode::kTraining && !frozen_statistics_) {
       MeasureBatch(run);
       UpdateStatistics(run);
     } else {
@@ -128,7 +130,7 @@ class BatchNorm final : public Kernel {
   }
 
   // With z the normalised x and M elements a channel:
-  // dx = factor (dz - sum(dz) / M - z sum(dz z) / M).
+  // dx = factor (dz - sum(dz) / M - z sum(dz z) / M), or factor dz by frozen statistics.
   absl::Status Backward(const Run& run) override {
     const float* const x = run.value(node_.operands[kX]);
     const float* const y = run.value(y_);
@@ -224,7 +226,7 @@ class BatchNorm final : public Kernel {
     for (std::int64_t c = 0; c < channels_; ++c) {
       PassOne(run, kScale, c, squares_[c] * InverseDeviation(c));
       PassOne(run, kShift, c, sums_[c]);
-      // The statistics play no part in training.
+      // What else statistics are computed from does not learn.
       PassOne(run, kMean, c, 0.0);
       PassOne(run, kVariance, c, 0.0);
     }
@@ -237,6 +239,7 @@ class BatchNorm final : public Kernel {
   }
 
   void PrepareCoefficients(const Run& run) {
+    if (frozen_statistics_) return;  // slope_ and constant_ stay 0
     const double count = ElementsPerChannel(run);
     const float* const scale = run.value(node_.operands[kScale]);
     for (std::int64_t c = 0; c < channels_; ++c) {
@@ -254,6 +257,7 @@ class BatchNorm final : public Kernel {
   const std::int64_t period_;
   const double epsilon_;
   const double momentum_;
+  const bool frozen_statistics_;
   const float floor_;
   const std::vector<GradientUse> uses_;
   // By position in the period; mean_ and factor_ stay from forward to backward.

@@ -36,7 +36,7 @@ bool IsChannelsLast(const arch::Node& node) {
 
 CpuPlan::CpuPlan(const arch::Architecture& architecture, const PlanOptions& options, int threads)
     : architecture_(architecture),
-      layout_(architecture),
+      layout_(architecture, options.frozen),
       options_(options),
       threads_(threads),
       result_(architecture.nodes().size()),
@@ -46,7 +46,7 @@ CpuPlan::CpuPlan(const arch::Architecture& architecture, const PlanOptions& opti
       values_(architecture.nodes().size(), nullptr),
       gradients_(architecture.nodes().size(), nullptr) {
   const ScopedThreads scope(threads_);
-  if (options_.gradients) has_gradient_ = NodesWithGradient(architecture_);
+  if (options_.gradients) has_gradient_ = NodesWithGradient(architecture_, options_);
   FuseRelu();
   ChooseSteps();
   ChooseGradientUses();

@@ -8,15 +8,15 @@ namespace {
 
 class AdaDelta final : public Optimizer {
  public:
-  AdaDelta(const AdaDeltaOptions& options, Segments segments, std::int64_t size)
+  AdaDelta(const recipe::AdaDeltaOptions& options, Segments segments, std::int64_t size)
       : options_(options), segments_(std::move(segments)), squares_(size), updates_(size) {}
 
   void Step(float learning_rate, std::span<const float> gradients, std::span<float> parameters,
             float gradient_scale) override {
-    const float rho = options_.rho;
-    const float epsilon = options_.epsilon;
+    const auto rho = static_cast<float>(options_.rho);
+    const auto epsilon = static_cast<float>(options_.epsilon);
     for (const ParameterSegment& segment : segments_) {
-      const float decay = segment.decays ? options_.weight_decay : 0;
+      const float decay = DecayOf(segment, options_.weight_decay);
       const float* __restrict gradient = gradients.data() + segment.offset;
       float* __restrict parameter = parameters.data() + segment.offset;
       float* __restrict square = squares_.of(segment);
@@ -33,7 +33,7 @@ class AdaDelta final : public Optimizer {
   }
 
  private:
-  const AdaDeltaOptions options_;
+  const recipe::AdaDeltaOptions options_;
   const Segments segments_;
   StateBuffer squares_;  // running mean of squared gradients
   StateBuffer updates_;  // running mean of squared updates
@@ -41,7 +41,7 @@ class AdaDelta final : public Optimizer {
 
 }  // namespace
 
-std::unique_ptr<Optimizer> MakeAdaDelta(const AdaDeltaOptions& options, Segments segments,
+std::unique_ptr<Optimizer> MakeAdaDelta(const recipe::AdaDeltaOptions& options, Segments segments,
                                         std::int64_t size) {
   return std::make_unique<AdaDelta>(options, std::move(segments), size);
 }

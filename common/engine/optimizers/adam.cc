@@ -8,7 +8,7 @@ namespace {
 
 class Adam final : public Optimizer {
  public:
-  Adam(const AdamOptions& options, Segments segments, std::int64_t size)
+  Adam(const recipe::AdamOptions& options, Segments segments, std::int64_t size)
       : options_(options),
         segments_(std::move(segments)),
         first_moment_(size),
@@ -18,13 +18,13 @@ class Adam final : public Optimizer {
   void Step(float learning_rate, std::span<const float> gradients, std::span<float> parameters,
             float gradient_scale) override {
     correction_.Advance();
-    const float beta1 = options_.beta1;
-    const float beta2 = options_.beta2;
-    const float epsilon = options_.epsilon;
+    const auto beta1 = static_cast<float>(options_.beta1);
+    const auto beta2 = static_cast<float>(options_.beta2);
+    const auto epsilon = static_cast<float>(options_.epsilon);
     const float rate = learning_rate * correction_.first();
     const float correction = correction_.second();
     for (const ParameterSegment& segment : segments_) {
-      const float decay = segment.decays ? options_.weight_decay : 0;
+      const float decay = DecayOf(segment, options_.weight_decay);
       const float l2 = options_.decoupled ? 0 : decay;
       const float keep = options_.decoupled ? 1 - learning_rate * decay : 1;
       const float* __restrict gradient = gradients.data() + segment.offset;
@@ -43,7 +43,7 @@ class Adam final : public Optimizer {
   }
 
  private:
-  const AdamOptions options_;
+  const recipe::AdamOptions options_;
   const Segments segments_;
   StateBuffer first_moment_;
   StateBuffer second_moment_;
@@ -52,7 +52,7 @@ class Adam final : public Optimizer {
 
 }  // namespace
 
-std::unique_ptr<Optimizer> MakeAdam(const AdamOptions& options, Segments segments,
+std::unique_ptr<Optimizer> MakeAdam(const recipe::AdamOptions& options, Segments segments,
                                     std::int64_t size) {
   return std::make_unique<Adam>(options, std::move(segments), size);
 }

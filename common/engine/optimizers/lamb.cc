@@ -15,7 +15,7 @@ double Norm(const float* values, std::int64_t count) {
 
 class Lamb final : public Optimizer {
  public:
-  Lamb(const LambOptions& options, Segments segments, std::int64_t size)
+  Lamb(const recipe::LambOptions& options, Segments segments, std::int64_t size)
       : options_(options),
         segments_(std::move(segments)),
         first_moment_(size),
@@ -42,10 +42,10 @@ class Lamb final : public Optimizer {
   void ComputeUpdate(const ParameterSegment& segment, const float* __restrict gradient,
                      float gradient_scale, const float* __restrict parameter,
                      float* __restrict update) {
-    const float beta1 = options_.beta1;
-    const float beta2 = options_.beta2;
-    const float epsilon = options_.epsilon;
-    const float decay = segment.decays ? options_.weight_decay : 0;
+    const auto beta1 = static_cast<float>(options_.beta1);
+    const auto beta2 = static_cast<float>(options_.beta2);
+    const auto epsilon = static_cast<float>(options_.epsilon);
+    const float decay = DecayOf(segment, options_.weight_decay);
     const float correction1 = correction_.first();
     const float correction2 = correction_.second();
     float* __restrict first = first_moment_.of(segment);
@@ -60,7 +60,7 @@ class Lamb final : public Optimizer {
     }
   }
 
-  const LambOptions options_;
+  const recipe::LambOptions options_;
   const Segments segments_;
   StateBuffer first_moment_;
   StateBuffer second_moment_;
@@ -70,7 +70,7 @@ class Lamb final : public Optimizer {
 
 }  // namespace
 
-std::unique_ptr<Optimizer> MakeLamb(const LambOptions& options, Segments segments,
+std::unique_ptr<Optimizer> MakeLamb(const recipe::LambOptions& options, Segments segments,
                                     std::int64_t size) {
   return std::make_unique<Lamb>(options, std::move(segments), size);
 }

@@ -116,13 +116,13 @@ Orthogonalizer MakeOrthogonalizer(const Segments& matrices, int iterations) {
 
 class Muon final : public Optimizer {
  public:
-  Muon(const MuonOptions& options, const Segments& segments, std::int64_t size)
+  Muon(const recipe::MuonOptions& options, const Segments& segments, std::int64_t size)
       : options_(options),
         matrices_(Select(segments, true)),
         momentum_(size),
         update_(size),
         orthogonalizer_(MakeOrthogonalizer(matrices_, options.iterations)),
-        vectors_(MakeAdam(options.vectors, Select(segments, false), size)) {}
+        vectors_(MakeAdam({.decoupled = true}, Select(segments, false), size)) {}
 
   void Step(float learning_rate, std::span<const float> gradients, std::span<float> parameters,
             float gradient_scale) override {
@@ -130,14 +130,15 @@ class Muon final : public Optimizer {
       MoveMatrix(matrix, learning_rate, gradients.data() + matrix.offset, gradient_scale,
                  parameters.data() + matrix.offset);
     }
-    vectors_->Step(learning_rate * options_.vector_rate, gradients, parameters, gradient_scale);
+    vectors_->Step(learning_rate * static_cast<float>(options_.vector_rate), gradients, parameters,
+                   gradient_scale);
   }
 
  private:
   void MoveMatrix(const ParameterSegment& matrix, float learning_rate,
                   const float* __restrict gradient, float gradient_scale,
                   float* __restrict parameter) {
-    const float momentum = options_.momentum;
+    const auto momentum = static_cast<float>(options_.momentum);
     float* __restrict buffer = momentum_.of(matrix);
     float* __restrict update = update_.of(matrix);
     for (std::int64_t i = 0; i < matrix.count; ++i) {
@@ -150,13 +151,13 @@ class Muon final : public Optimizer {
     const double shape =
         std::max(1.0, static_cast<double>(matrix.rows) / static_cast<double>(columns));
     const float rate = learning_rate * static_cast<float>(std::sqrt(shape));
-    const float keep = 1 - learning_rate * (matrix.decays ? options_.weight_decay : 0);
+    const float keep = 1 - learning_rate * DecayOf(matrix, options_.weight_decay);
     for (std::int64_t i = 0; i < matrix.count; ++i) {
       parameter[i] = keep * parameter[i] - rate * update[i];
     }
   }
 
-  const MuonOptions options_;
+  const recipe::MuonOptions options_;
   const Segments matrices_;
   StateBuffer momentum_;
   StateBuffer update_;
@@ -166,7 +167,7 @@ class Muon final : public Optimizer {
 
 }  // namespace
 
-std::unique_ptr<Optimizer> MakeMuon(const MuonOptions& options, Segments segments,
+std::unique_ptr<Optimizer> MakeMuon(const recipe::MuonOptions& options, Segments segments,
                                     std::int64_t size) {
   return std::make_unique<Muon>(options, segments, size);
 }

@@ -13,15 +13,20 @@ namespace graft::engine {
 
 using Segments = std::vector<ParameterSegment>;
 
-std::unique_ptr<Optimizer> MakeSgd(const SgdOptions& options, Segments segments, std::int64_t size);
-std::unique_ptr<Optimizer> MakeAdam(const AdamOptions& options, Segments segments,
+std::unique_ptr<Optimizer> MakeSgd(const recipe::SgdOptions& options, Segments segments,
+                                   std::int64_t size);
+std::unique_ptr<Optimizer> MakeAdam(const recipe::AdamOptions& options, Segments segments,
                                     std::int64_t size);
-std::unique_ptr<Optimizer> MakeLamb(const LambOptions& options, Segments segments,
+std::unique_ptr<Optimizer> MakeLamb(const recipe::LambOptions& options, Segments segments,
                                     std::int64_t size);
-std::unique_ptr<Optimizer> MakeAdaDelta(const AdaDeltaOptions& options, Segments segments,
+std::unique_ptr<Optimizer> MakeAdaDelta(const recipe::AdaDeltaOptions& options, Segments segments,
                                         std::int64_t size);
-std::unique_ptr<Optimizer> MakeMuon(const MuonOptions& options, Segments segments,
+std::unique_ptr<Optimizer> MakeMuon(const recipe::MuonOptions& options, Segments segments,
                                     std::int64_t size);
+
+inline float DecayOf(const ParameterSegment& segment, double weight_decay) {
+  return segment.decays ? static_cast<float>(weight_decay) : 0.0F;
+}
 
 // A buffer of zeros as long as the parameters.
 class StateBuffer {
@@ -39,7 +44,8 @@ class StateBuffer {
 // beta^t for t = 1, 2, ...; multiplied up, so that no library's pow decides bits.
 class BiasCorrection {
  public:
-  BiasCorrection(float beta1, float beta2) : beta1_(beta1), beta2_(beta2) {}
+  BiasCorrection(double beta1, double beta2)
+      : beta1_(static_cast<float>(beta1)), beta2_(static_cast<float>(beta2)) {}
   // Moves on to the next step.
   void Advance() {
     power1_ *= beta1_;

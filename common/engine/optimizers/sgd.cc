@@ -8,17 +8,17 @@ namespace {
 
 class Sgd final : public Optimizer {
  public:
-  Sgd(const SgdOptions& options, Segments segments, std::int64_t size)
+  Sgd(const recipe::SgdOptions& options, Segments segments, std::int64_t size)
       : options_(options), segments_(std::move(segments)), velocity_(size) {}
 
   void Step(float learning_rate, std::span<const float> gradients, std::span<float> parameters,
             float gradient_scale) override {
-    const float momentum = options_.momentum;
+    const auto momentum = static_cast<float>(options_.momentum);
     // g enters the step with weight 1 beside momentum v (Nesterov) or is within v alone.
     const float direct = options_.nesterov ? 1.0F : 0.0F;
     const float carried = options_.nesterov ? momentum : 1.0F;
     for (const ParameterSegment& segment : segments_) {
-      const float decay = segment.decays ? options_.weight_decay : 0;
+      const float decay = DecayOf(segment, options_.weight_decay);
       const float* __restrict gradient = gradients.data() + segment.offset;
       float* __restrict parameter = parameters.data() + segment.offset;
       float* __restrict velocity = velocity_.of(segment);
@@ -32,14 +32,14 @@ class Sgd final : public Optimizer {
   }
 
  private:
-  const SgdOptions options_;
+  const recipe::SgdOptions options_;
   const Segments segments_;
   StateBuffer velocity_;
 };
 
 }  // namespace
 
-std::unique_ptr<Optimizer> MakeSgd(const SgdOptions& options, Segments segments,
+std::unique_ptr<Optimizer> MakeSgd(const recipe::SgdOptions& options, Segments segments,
                                    std::int64_t size) {
   return std::make_unique<Sgd>(options, std::move(segments), size);
 }

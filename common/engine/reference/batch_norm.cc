@@ -4,6 +4,7 @@
 // running += momentum (batch - running), the variance with the unbiased one of the batch.
 #include <cmath>
 
+#include "common/engine/graph_checks.h"
 #include "common/engine/reference/kernel.h"
 
 namespace graft::engine::reference {
@@ -42,6 +43,14 @@ Moments BatchMoments(const Value& x, std::int64_t c) {
   return moments;
 }
 
+bool UsesBatch(const Call& call) {
+  return call.mode == Mode::kTraining && !HasFrozenStatistics(call.node, call.options);
+}
+
+Moments Statistics(const Call& call, std::int64_t c) {
+  return {.mean = call.operands[kMean]->data[c], .variance = call.operands[kVariance]->data[c]};
+}
+
 void UpdateStatistics(const Call& call, std::int64_t c, const Moments& batch) {
   const double momentum = arch::GetDouble(call.node.attributes, "momentum");
   double& mean = call.operands[kMean]->data[c];
@@ -54,11 +63,9 @@ void Forward(const Call& call) {
   const Value& x = *call.operands[kX];
   const double epsilon = arch::GetDouble(call.node.attributes, "epsilon");
   for (std::int64_t c = 0; c < x.shape.dim(0); ++c) {
-    Moments moments{call.operands[kMean]->data[c], call.operands[kVariance]->data[c]};
-    if (call.mode == Mode::kTraining) {
-      moments = BatchMoments(x, c);
-      UpdateStatistics(call, c, moments);
-    }
+    const bool of_batch = UsesBatch(call);
+    const Moments moments = of_batch ? BatchMoments(x, c) : Statistics(call, c);
+    if (of_batch) UpdateStatistics(call, c, moments);
     const double factor = call.operands[kScale]->data[c] / std::sqrt(moments.variance + epsilon);
     const double shift = call.operands[kShift]->data[c];
     ForEachOfChannel(x, c, [&](std::int64_t i) {
@@ -67,13 +74,15 @@ void Forward(const Call& call) {
   }
 }
 
-// With z the normalised x: dx = scale / sqrt(variance + epsilon) (dy - mean(dy) - z mean(dy z)).
+// With z the normalised x: dx = scale / sqrt(variance + epsilon) (dy - mean(dy) - z mean(dy z)), or
+// without the means by frozen statistics.
 void Backward(const Call& call) {
   Value& x = *call.operands[kX];
   const double epsilon = arch::GetDouble(call.node.attributes, "epsilon");
   const std::vector<double>& dy = call.result->gradient;
   for (std::int64_t c = 0; c < x.shape.dim(0); ++c) {
-    const Moments moments = BatchMoments(x, c);
+    const bool of_batch = UsesBatch(call);
+    const Moments moments = of_batch ? BatchMoments(x, c) : Statistics(call, c);
     const double inverse_deviation = 1 / std::sqrt(moments.variance + epsilon);
     const auto normalised = [&](std::int64_t i) {
       return (x.data[i] - moments.mean) * inverse_deviation;
@@ -85,9 +94,10 @@ void Backward(const Call& call) {
       scale_gradient += dy[i] * normalised(i);
     });
     const double factor = call.operands[kScale]->data[c] * inverse_deviation;
+    const double mean_gradient = of_batch ? shift_gradient / moments.count : 0;
+    const double mean_product = of_batch ? scale_gradient / moments.count : 0;
     ForEachOfChannel(x, c, [&](std::int64_t i) {
-      x.gradient[i] += factor * (dy[i] - shift_gradient / moments.count -
-                                 normalised(i) * scale_gradient / moments.count);
+      x.gradient[i] += factor * (dy[i] - mean_gradient - normalised(i) * mean_product);
     });
     call.operands[kShift]->gradient[c] += shift_gradient;
     call.operands[kScale]->gradient[c] += scale_gradient;

@@ -25,6 +25,7 @@ struct Value {
 // One node in one run.
 struct Call {
   const arch::Node& node;
+  const PlanOptions& options;
   arch::NodeIndex index = 0;
   Mode mode = Mode::kInference;
   std::uint64_t step_seed = 0;

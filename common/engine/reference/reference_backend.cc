@@ -18,7 +18,7 @@ class PlanImpl final : public ReferencePlan {
  public:
   PlanImpl(const arch::Architecture& architecture, const PlanOptions& options)
       : architecture_(architecture),
-        layout_(architecture),
+        layout_(architecture, options.frozen),
         options_(options),
         values_(architecture.nodes().size()),
         pins_(architecture.nodes().size()) {}
@@ -90,7 +90,7 @@ class PlanImpl final : public ReferencePlan {
   }
 
   Call MakeCall(int i, Mode mode, const Feed& feed) {
-    Call call{architecture_.node(i), i, mode, feed.step_seed, {}, &values_[i]};
+    Call call{architecture_.node(i), options_, i, mode, feed.step_seed, {}, &values_[i]};
     for (const arch::NodeIndex operand : call.node.operands) {
       call.operands.push_back(&values_[operand]);
     }

@@ -35,8 +35,8 @@ struct SearchSpec {
   EpisodeStart episode_start = EpisodeStart::kGrowOn;
   std::int64_t parents = 4;       // with kGrowOn: how many of the best networks children grow from
   std::int64_t max_redraws = 10;  // of a child that equals an earlier one of its episode
-  trial::Recipe start_recipe;
-  trial::Recipe recipe;
+  recipe::Recipe start_recipe;
+  recipe::Recipe recipe;
   Objective objective;
   std::int64_t episodes = 1;
   std::int64_t children_per_episode = 8;

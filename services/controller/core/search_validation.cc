@@ -111,9 +111,9 @@ void CheckObjective(const SearchSpec& spec, Problems& problems) {
   }
 }
 
-void CheckRecipe(std::string_view field, const trial::Recipe& recipe, std::int64_t least_epochs,
+void CheckRecipe(std::string_view field, const recipe::Recipe& recipe, std::int64_t least_epochs,
                  Problems& problems) {
-  if (const absl::Status status = trial::Validate(recipe); !status.ok()) {
+  if (const absl::Status status = recipe::Validate(recipe); !status.ok()) {
     problems.Add(field, base::PrefixFieldViolations(field, status));
   }
   if (recipe.epochs < least_epochs) {
@@ -177,7 +177,7 @@ void CompleteTask(trial::ImageClassification& task, const Dataset& dataset, Prob
   }
 }
 
-void CompleteRecipe(trial::Recipe& recipe, std::uint64_t search_seed) {
+void CompleteRecipe(recipe::Recipe& recipe, std::uint64_t search_seed) {
   if (recipe.seed == 0) recipe.seed = DeriveSeed(search_seed, kRecipeSeed);
 }
 

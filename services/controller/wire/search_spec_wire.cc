@@ -10,6 +10,7 @@
 #include "common/base/status_macros.h"
 #include "common/base/strings.h"
 #include "common/wire/architecture_wire.h"
+#include "common/wire/recipe_wire.h"
 #include "common/wire/trial_wire.h"
 #include "services/controller/wire/resource_names.h"
 

@@ -29,7 +29,7 @@ std::vector<Tensor> Tensors() {
 
 struct Case {
   std::string name;
-  OptimizerOptions options;
+  recipe::OptimizerOptions options;
   float rate = 0.03F;
 };
 
@@ -84,13 +84,17 @@ TEST_P(OptimizerGoldenTest, GradientsAreScaledBeforeAllElse) {
 INSTANTIATE_TEST_SUITE_P(
     Optimizers, OptimizerGoldenTest,
     ::testing::Values(
-        Case{"sgd_nesterov", SgdOptions{.momentum = 0.9F, .nesterov = true, .weight_decay = 0.01F}},
-        Case{"sgd_classical", SgdOptions{.momentum = 0.8F, .nesterov = false, .weight_decay = 0}},
-        Case{"adam", AdamOptions{.weight_decay = 0.1F}},
+        Case{"sgd_nesterov",
+             recipe::SgdOptions{.momentum = 0.9, .nesterov = true, .weight_decay = 0.01}},
+        Case{"sgd_classical",
+             recipe::SgdOptions{.momentum = 0.8, .nesterov = false, .weight_decay = 0}},
+        Case{"adam", recipe::AdamOptions{.weight_decay = 0.1}},
         Case{"adamw",
-             AdamOptions{.beta1 = 0.8F, .beta2 = 0.95F, .weight_decay = 0.1F, .decoupled = true}},
-        Case{"ada_delta", AdaDeltaOptions{.weight_decay = 0.01F}, /*rate=*/1},
-        Case{"lamb", LambOptions{}}, Case{"muon", MuonOptions{.weight_decay = 0.02F}}),
+             recipe::AdamOptions{
+                 .beta1 = 0.8, .beta2 = 0.95, .weight_decay = 0.1, .decoupled = true}},
+        Case{"ada_delta", recipe::AdaDeltaOptions{.weight_decay = 0.01}, /*rate=*/1},
+        Case{"lamb", recipe::LambOptions{}},
+        Case{"muon", recipe::MuonOptions{.weight_decay = 0.02}}),
     [](const auto& test) { return test.param.name; });
 
 }  // namespace

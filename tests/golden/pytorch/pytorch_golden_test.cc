@@ -143,8 +143,8 @@ TEST_P(PyTorchGoldenTest, TrainingLossGradientsAndStatisticsAgree) {
 
 TEST_P(PyTorchGoldenTest, FiveStepsOfNesterovAgree) {
   const auto sgd = MakeOptimizer(
-      SgdOptions{.momentum = 0.9F, .nesterov = true, .weight_decay = 1e-4F},
-      TrainableSegments(plan_->architecture(), plan_->layout(), WeightDecayMask::kAll),
+      recipe::SgdOptions{.momentum = 0.9, .nesterov = true, .weight_decay = 1e-4},
+      TrainableSegments(plan_->architecture(), plan_->layout(), recipe::WeightDecayMask::kAll),
       plan_->layout().trainable_size());
   ParameterVector gradients(plan_->layout().size());
   std::vector<float> losses;

@@ -210,8 +210,11 @@ class Filler {
       }
       case FieldDescriptor::CPPTYPE_UINT64:
         return reflection.SetUInt64(message, &field, rng_.NextU64());
-      case FieldDescriptor::CPPTYPE_DOUBLE:
-        return reflection.SetDouble(message, &field, rng_.Normal() * 1e-7);
+      case FieldDescriptor::CPPTYPE_DOUBLE: {
+        const double value = rng_.Normal() * 1e-7;
+        return add ? reflection.AddDouble(message, &field, value)
+                   : reflection.SetDouble(message, &field, value);
+      }
       case FieldDescriptor::CPPTYPE_BOOL:
         return reflection.SetBool(message, &field, rng_.UniformInt(2) == 0);
       case FieldDescriptor::CPPTYPE_ENUM:

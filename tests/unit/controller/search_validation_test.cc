@@ -87,8 +87,9 @@ INSTANTIATE_TEST_SUITE_P(
         BadField{"start_recipe.threads", [](SearchSpec& s) { s.recipe.threads = 2; }},
         BadField{"recipe.epochs", [](SearchSpec& s) { s.recipe.epochs = 0; }},
         BadField{"recipe.batch_size", [](SearchSpec& s) { s.recipe.batch_size = 0; }},
-        BadField{"start_recipe.sgd.momentum",
-                 [](SearchSpec& s) { s.start_recipe.sgd.momentum = 1; }},
+        BadField{
+            "start_recipe.sgd.momentum",
+            [](SearchSpec& s) { s.start_recipe.optimizer = recipe::SgdOptions{.momentum = 1}; }},
         BadField{"task.image_classification.validation_images",
                  [](SearchSpec& s) { TaskOf(s).validation_images = 100; }},
         BadField{"task.image_classification.train_images",

@@ -35,8 +35,7 @@ TEST(SearchSpecWireTest, FieldsLeftOutTakeTheDocumentedDefaults) {
   EXPECT_EQ(spec->children_per_episode, 8);
   EXPECT_EQ(spec->seed, 1u);
   EXPECT_EQ(spec->recipe.batch_size, 64);
-  EXPECT_EQ(spec->recipe.sgd.learning_rate, 0.02);
-  EXPECT_EQ(spec->recipe.sgd.momentum, 0.9);
+  EXPECT_EQ(std::get<recipe::SgdOptions>(spec->recipe.optimizer).learning_rate, 0.02);
 }
 
 TEST(SearchSpecWireTest, WireFormOfASpecReadsBackAsItself) {

@@ -67,7 +67,8 @@ std::vector<float> TrainAlone(const arch::Architecture& architecture, int steps)
   ParameterVector parameters = InitializeParameters(architecture, (*plan)->layout(), 4);
   ParameterVector gradients((*plan)->layout().size());
   const auto sgd = MakeOptimizer(
-      SgdOptions{}, TrainableSegments(architecture, (*plan)->layout(), WeightDecayMask::kAll),
+      recipe::SgdOptions{},
+      TrainableSegments(architecture, (*plan)->layout(), recipe::WeightDecayMask::kAll),
       (*plan)->layout().trainable_size());
   for (int step = 0; step < steps; ++step) {
     const Feed feed = examples.feed(16, step);
@@ -97,7 +98,8 @@ TEST(CpuPlanTest, AStepAllocatesNothing) {
   ParameterVector parameters = InitializeParameters(architecture, (*plan)->layout(), 4);
   ParameterVector gradients((*plan)->layout().size());
   const auto sgd = MakeOptimizer(
-      SgdOptions{}, TrainableSegments(architecture, (*plan)->layout(), WeightDecayMask::kAll),
+      recipe::SgdOptions{},
+      TrainableSegments(architecture, (*plan)->layout(), recipe::WeightDecayMask::kAll),
       (*plan)->layout().trainable_size());
   const Feed whole = examples.feed(16);
   const Feed part = examples.feed(7);

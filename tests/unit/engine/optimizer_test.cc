@@ -6,7 +6,6 @@
 #include <limits>
 #include <vector>
 
-#include "common/engine/schedule.h"
 #include "tests/unit/engine/testing.h"
 
 namespace graft::engine {
@@ -15,10 +14,12 @@ namespace {
 using testing::Layer;
 
 TEST(OptimizerTest, PaddingAndOtherTensorsAreNotTouched) {
-  for (const OptimizerOptions& options :
-       {OptimizerOptions(SgdOptions{}), OptimizerOptions(AdamOptions{}),
-        OptimizerOptions(LambOptions{}), OptimizerOptions(AdaDeltaOptions{}),
-        OptimizerOptions(MuonOptions{})}) {
+  for (const recipe::OptimizerOptions& options :
+       {recipe::OptimizerOptions(recipe::SgdOptions{}),
+        recipe::OptimizerOptions(recipe::AdamOptions{}),
+        recipe::OptimizerOptions(recipe::LambOptions{}),
+        recipe::OptimizerOptions(recipe::AdaDeltaOptions{}),
+        recipe::OptimizerOptions(recipe::MuonOptions{})}) {
     const auto optimizer = MakeOptimizer(options, {{.offset = 1, .count = 4, .rows = 2}}, 8);
     std::vector<float> parameters(8, 1.0F);
     optimizer->Step(0.1F, std::vector<float>(8, 0.5F), parameters);
@@ -28,13 +29,13 @@ TEST(OptimizerTest, PaddingAndOtherTensorsAreNotTouched) {
 }
 
 TEST(OptimizerTest, SegmentsThatDoNotDecayOnlyFollowTheirGradients) {
-  for (const OptimizerOptions& options :
-       {OptimizerOptions(SgdOptions{.weight_decay = 0.5F}),
-        OptimizerOptions(AdamOptions{.weight_decay = 0.5F}),
-        OptimizerOptions(AdamOptions{.weight_decay = 0.5F, .decoupled = true}),
-        OptimizerOptions(LambOptions{.weight_decay = 0.5F}),
-        OptimizerOptions(AdaDeltaOptions{.weight_decay = 0.5F}),
-        OptimizerOptions(MuonOptions{.weight_decay = 0.5F})}) {
+  for (const recipe::OptimizerOptions& options :
+       {recipe::OptimizerOptions(recipe::SgdOptions{.weight_decay = 0.5}),
+        recipe::OptimizerOptions(recipe::AdamOptions{.weight_decay = 0.5}),
+        recipe::OptimizerOptions(recipe::AdamOptions{.weight_decay = 0.5, .decoupled = true}),
+        recipe::OptimizerOptions(recipe::LambOptions{.weight_decay = 0.5}),
+        recipe::OptimizerOptions(recipe::AdaDeltaOptions{.weight_decay = 0.5}),
+        recipe::OptimizerOptions(recipe::MuonOptions{.weight_decay = 0.5})}) {
     const auto optimizer = MakeOptimizer(options,
                                          {{.count = 4, .rows = 2, .decays = true},
                                           {.offset = 4, .count = 4, .rows = 2, .decays = false}},
@@ -53,8 +54,8 @@ TEST(TrainableSegmentsTest, MaskLeavesVectorsWithoutDecay) {
              {{"filters", std::int64_t{4}}, {"kernel", std::int64_t{3}}, {"bias", false}}),
        Layer("batch_norm"), Layer("relu")});
   const ParameterLayout layout(architecture);
-  const auto all = TrainableSegments(architecture, layout, WeightDecayMask::kAll);
-  const auto masked = TrainableSegments(architecture, layout, WeightDecayMask::kMatrices);
+  const auto all = TrainableSegments(architecture, layout, recipe::WeightDecayMask::kAll);
+  const auto masked = TrainableSegments(architecture, layout, recipe::WeightDecayMask::kMatrices);
   ASSERT_EQ(all.size(), masked.size());
   int matrices = 0;
   std::int64_t elements = 0;
@@ -77,20 +78,6 @@ TEST(ClippingTest, BringsTheNormOfAllGradientsDown) {
   EXPECT_FLOAT_EQ(ClippingScale(segments, gradients, 1.0F), 0.2F);
   EXPECT_TRUE(std::isnan(ClippingScale(
       segments, std::vector<float>{std::numeric_limits<float>::quiet_NaN(), 0, 0}, 1.0F)));
-}
-
-TEST(ScheduleTest, CosineStartsAtTheRateAndFallsEachEpoch) {
-  const Schedule schedule{.kind = Schedule::Kind::kCosine, .rate = 0.02F, .epochs = 4};
-  EXPECT_FLOAT_EQ(LearningRate(schedule, 1), 0.02F);
-  EXPECT_FLOAT_EQ(LearningRate(schedule, 2), 0.017071068F);  // 0.01 (1 + cos(pi / 4))
-  EXPECT_FLOAT_EQ(LearningRate(schedule, 3), 0.01F);
-  EXPECT_FLOAT_EQ(LearningRate(schedule, 4), 0.0029289322F);
-}
-
-TEST(ScheduleTest, ConstantStays) {
-  const Schedule schedule{.kind = Schedule::Kind::kConstant, .rate = 0.3F, .epochs = 4};
-  EXPECT_EQ(LearningRate(schedule, 1), 0.3F);
-  EXPECT_EQ(LearningRate(schedule, 4), 0.3F);
 }
 
 }  // namespace

@@ -108,4 +108,9 @@ absl::StatusOr<Batch> FixedSource::Next() {
   return batch;
 }
 
+std::int64_t FixedSource::batches_per_epoch() const {
+  const auto total = static_cast<std::int64_t>(examples_.labels.size());
+  return (total + batch_ - 1) / batch_;
+}
+
 }  // namespace graft::engine::testing

@@ -54,6 +54,7 @@ class FixedSource final : public BatchSource {
   FixedSource(const Examples& examples, std::int64_t batch) : examples_(examples), batch_(batch) {}
   absl::Status StartEpoch(int epoch) override;
   absl::StatusOr<Batch> Next() override;
+  std::int64_t batches_per_epoch() const override;
 
   int epochs_started = 0;
 

@@ -5,6 +5,7 @@
 #include <algorithm>
 #include <cmath>
 #include <limits>
+#include <string>
 #include <vector>
 
 #include "common/engine/channel_statistics.h"
@@ -38,7 +39,7 @@ class TrainLoopTest : public ::testing::Test {
         parameters_(InitializeParameters(architecture_, plan_->layout(), 1)),
         examples_(architecture_, 20, 2),
         source_(examples_, 8) {
-    options_.schedule = {.kind = Schedule::Kind::kConstant, .rate = 0.05F, .epochs = 3};
+    recipe_.schedule.shape = recipe::ConstantSchedule{};
   }
 
   arch::Architecture architecture_;
@@ -46,17 +47,17 @@ class TrainLoopTest : public ::testing::Test {
   ParameterVector parameters_;
   Examples examples_;
   FixedSource source_;
-  TrainOptions options_;
+  recipe::Recipe recipe_{.epochs = 3, .optimizer = recipe::SgdOptions{.learning_rate = 0.05}};
 };
 
 TEST_F(TrainLoopTest, LossFallsAndEveryEpochIsReported) {
-  options_.schedule.epochs = 30;
+  recipe_.epochs = 30;
   std::vector<EpochReport> reports;
-  const auto result =
-      Train(*plan_, parameters_, source_, options_, {.on_epoch = [&](const EpochReport& report) {
-        reports.push_back(report);
-        return absl::OkStatus();
-      }});
+  const auto result = Train(*plan_, parameters_, source_, recipe_,
+                            {.on_epoch = [&](const EpochReport& report, ParameterVector&) {
+                              reports.push_back(report);
+                              return absl::OkStatus();
+                            }});
   ASSERT_TRUE(result.ok()) << result.status();
   EXPECT_EQ(result->epochs, 30);
   EXPECT_EQ(result->steps, 90);  // 8 + 8 + 4 examples an epoch
@@ -72,26 +73,26 @@ TEST_F(TrainLoopTest, LossFallsAndEveryEpochIsReported) {
 
 TEST_F(TrainLoopTest, EqualArgumentsGiveEqualBits) {
   ParameterVector again = parameters_;
-  ASSERT_TRUE(Train(*plan_, parameters_, source_, options_).ok());
+  ASSERT_TRUE(Train(*plan_, parameters_, source_, recipe_).ok());
   // Another plan: nothing may depend on addresses or on what a plan did before.
   const auto other = cpu::CpuBackend().Compile(architecture_, {.batch = 8});
-  ASSERT_TRUE(Train(**other, again, source_, options_).ok());
+  ASSERT_TRUE(Train(**other, again, source_, recipe_).ok());
   EXPECT_TRUE(std::ranges::equal(parameters_.values(), again.values()));
 }
 
 TEST_F(TrainLoopTest, AnotherSeedDropsOtherElements) {
   ParameterVector again = parameters_;
-  ASSERT_TRUE(Train(*plan_, parameters_, source_, options_).ok());
-  options_.seed = 1;
-  ASSERT_TRUE(Train(*plan_, again, source_, options_).ok());
+  ASSERT_TRUE(Train(*plan_, parameters_, source_, recipe_).ok());
+  recipe_.seed = 1;
+  ASSERT_TRUE(Train(*plan_, again, source_, recipe_).ok());
   EXPECT_FALSE(std::ranges::equal(parameters_.values(), again.values()));
 }
 
 TEST_F(TrainLoopTest, StopsBetweenSteps) {
   std::atomic<bool> stop = false;
-  const auto result = Train(*plan_, parameters_, source_, options_,
+  const auto result = Train(*plan_, parameters_, source_, recipe_,
                             {.on_epoch =
-                                 [&](const EpochReport& report) {
+                                 [&](const EpochReport& report, ParameterVector&) {
                                    stop = report.epoch == 2;
                                    return absl::OkStatus();
                                  },
@@ -103,15 +104,16 @@ TEST_F(TrainLoopTest, StopsBetweenSteps) {
 }
 
 TEST_F(TrainLoopTest, AnErrorOfTheCallbackEndsTheTraining) {
-  const auto result =
-      Train(*plan_, parameters_, source_, options_,
-            {.on_epoch = [](const EpochReport&) { return absl::UnavailableError("lease lost"); }});
+  const auto result = Train(*plan_, parameters_, source_, recipe_,
+                            {.on_epoch = [](const EpochReport&, ParameterVector&) {
+                              return absl::UnavailableError("lease lost");
+                            }});
   EXPECT_EQ(result.status(), absl::UnavailableError("lease lost"));
 }
 
 TEST_F(TrainLoopTest, DivergenceNamesStepAndTensor) {
-  options_.schedule.rate = 1e30F;
-  const auto result = Train(*plan_, parameters_, source_, options_);
+  recipe_.optimizer = recipe::SgdOptions{.learning_rate = 1e30};
+  const auto result = Train(*plan_, parameters_, source_, recipe_);
   ASSERT_FALSE(result.ok());
   EXPECT_TRUE(IsDiverged(result.status())) << result.status();
   EXPECT_EQ(result.status().code(), absl::StatusCode::kOutOfRange);
@@ -119,9 +121,69 @@ TEST_F(TrainLoopTest, DivergenceNamesStepAndTensor) {
 
 TEST_F(TrainLoopTest, ANaNShowsInTheFirstParameterThatItReaches) {
   examples_.images[8 * 36] = std::numeric_limits<float>::quiet_NaN();  // in the second step
-  const absl::Status status = Train(*plan_, parameters_, source_, options_).status();
+  const absl::Status status = Train(*plan_, parameters_, source_, recipe_).status();
   const std::string mean = architecture_.TensorName(*architecture_.FindNode("batch_norm_1.mean"));
   EXPECT_EQ(status, DivergedError(1, mean)) << status;
+}
+
+TEST_F(TrainLoopTest, AverageOfTheParametersIsWhatIsJudgedAndKept) {
+  // The same training without an average shows what is averaged.
+  ParameterVector plain = parameters_;
+  const ParameterVector start = parameters_;
+  std::vector<ParameterVector> by_step;
+  FixedSource whole(examples_, 20);
+  const auto plan = cpu::CpuBackend().Compile(architecture_, {.batch = 20});
+  ASSERT_TRUE(Train(**plan, plain, whole, recipe_,
+                    {.on_epoch =
+                         [&](const EpochReport&, ParameterVector& network) {
+                           by_step.push_back(network);
+                           return absl::OkStatus();
+                         }})
+                  .ok());
+  recipe_.ema_decay = 0.15;
+  std::vector<ParameterVector> averages;
+  ASSERT_TRUE(Train(**plan, parameters_, whole, recipe_,
+                    {.on_epoch =
+                         [&](const EpochReport&, ParameterVector& network) {
+                           averages.push_back(network);
+                           return absl::OkStatus();
+                         }})
+                  .ok());
+  ASSERT_EQ(averages.size(), 3U);
+  // Decays: 1/10, 2/11 and 3/12 are bounded by 0.15.
+  std::vector<double> average(start.values().begin(), start.values().end());
+  for (int step = 0; step < 3; ++step) {
+    const double keep = step == 0 ? 0.1 : 0.15;
+    for (std::size_t i = 0; i < average.size(); ++i) {
+      average[i] = keep * average[i] + (1 - keep) * by_step[step].values()[i];
+      EXPECT_NEAR(averages[step].values()[i], average[i], 1e-6) << step << " " << i;
+    }
+  }
+  EXPECT_TRUE(std::ranges::equal(parameters_.values(), averages[2].values()));
+}
+
+TEST_F(TrainLoopTest, FrozenTensorsStayAsTheyAre) {
+  const std::vector<std::string> patterns = {"*.scale", "*.mean", "*.variance"};
+  const auto frozen = FrozenParameters(architecture_, patterns);
+  ASSERT_TRUE(frozen.ok()) << frozen.status();
+  ASSERT_EQ(frozen->size(), 3U);
+  const auto plan = cpu::CpuBackend().Compile(architecture_, {.batch = 8, .frozen = *frozen});
+  const ParameterVector before = InitializeParameters(architecture_, (*plan)->layout(), 1);
+  ParameterVector after = before;
+  ASSERT_TRUE(Train(**plan, after, source_, recipe_).ok());
+  for (const arch::NodeIndex node : architecture_.parameters()) {
+    const ParameterLayout::Slot& slot = (*plan)->layout().slot(node);
+    EXPECT_EQ(std::ranges::equal(before.slice(slot), after.slice(slot)),
+              std::ranges::find(*frozen, node) != frozen->end())
+        << architecture_.TensorName(node);
+  }
+}
+
+TEST_F(TrainLoopTest, PatternThatMatchesNoTensorIsNamed) {
+  const std::vector<std::string> patterns = {"*.scale", "*.kernal"};
+  const absl::Status status = FrozenParameters(architecture_, patterns).status();
+  EXPECT_EQ(status.code(), absl::StatusCode::kInvalidArgument);
+  EXPECT_NE(status.message().find("frozen[1]: matches no tensor"), std::string::npos) << status;
 }
 
 TEST_F(TrainLoopTest, EvaluationCountsHitsAndAveragesLossOverExamples) {
@@ -153,7 +215,7 @@ TEST_F(TrainLoopTest, AnExampleWithoutFiniteLogitsIsNoHit) {
 TEST_F(TrainLoopTest, AnotherFormOfPlanIsRefused) {
   const auto plan = cpu::CpuBackend().Compile(testing::Classifier({4}, {}), {.gradients = false});
   ParameterVector parameters((*plan)->layout().size());
-  EXPECT_EQ(Train(**plan, parameters, source_, options_).status().code(),
+  EXPECT_EQ(Train(**plan, parameters, source_, recipe_).status().code(),
             absl::StatusCode::kInvalidArgument);
 }
 
@@ -223,16 +285,51 @@ TEST_P(BackendTest, TrainingInBatchesOfOneEndsWithTheLayerThatCannot) {
   const Examples examples(architecture, 3, 1);
   FixedSource source(examples, 1);
   ParameterVector parameters = InitializeParameters(architecture, (*plan)->layout(), 1);
-  const absl::Status status = Train(**plan, parameters, source, {}).status();
+  const absl::Status status = Train(**plan, parameters, source, {.epochs = 1}).status();
   EXPECT_EQ(status.code(), absl::StatusCode::kInvalidArgument);
   EXPECT_NE(status.message().find("layer norm (batch_norm)"), std::string::npos) << status;
+}
+
+// By frozen statistics the loss is that of inference, and so are its slopes.
+TEST_P(BackendTest, FrozenStatisticsAreUsedInTrainingAndDifferentiatedAsConstants) {
+  const arch::Architecture architecture = testing::WithLoss(testing::Classifier(
+      {2, 4, 4}, {Layer("convolution", {{"filters", std::int64_t{3}}, {"kernel", std::int64_t{3}}}),
+                  Layer("batch_norm")}));
+  const std::vector<std::string> patterns = {"*.mean", "*.variance"};
+  const auto plan = GetParam()->Compile(
+      architecture, {.batch = 5, .frozen = FrozenParameters(architecture, patterns).value()});
+  ASSERT_TRUE(plan.ok()) << plan.status();
+  const ParameterLayout& layout = (*plan)->layout();
+  ParameterVector parameters = testing::RandomParameters(architecture, layout, 3);
+  const Examples examples(architecture, 5, 1);
+  const auto loss = [&](Mode mode) {
+    EXPECT_TRUE((*plan)->Forward(mode, examples.feed(5), parameters).ok());
+    return static_cast<double>((*plan)->Output(0)[0]);
+  };
+  EXPECT_EQ(loss(Mode::kTraining), loss(Mode::kInference));
+  loss(Mode::kTraining);
+  ParameterVector gradients(layout.size());
+  ASSERT_TRUE((*plan)->Backward(examples.feed(5), parameters, gradients).ok());
+  constexpr float kStep = 1e-2F;
+  for (const ParameterLayout::Slot& slot : layout.slots()) {
+    if (!slot.trainable) continue;
+    float& parameter = parameters.slice(slot)[0];
+    const float before = parameter;
+    parameter = before + kStep;
+    const double above = loss(Mode::kTraining);
+    parameter = before - kStep;
+    const double below = loss(Mode::kTraining);
+    parameter = before;
+    EXPECT_NEAR(gradients.slice(slot)[0], (above - below) / (2 * kStep), 2e-3)
+        << architecture.TensorName(slot.node);
+  }
 }
 
 // One example of several pixels a channel has statistics.
 TEST(BatchOfOneTest, TrainsEquallyOnBothBackendsWhereChannelsHaveSeveralElements) {
   const arch::Architecture architecture = testing::WithLoss(testing::Classifier(
       {2, 2, 2}, {Layer("convolution", {{"filters", std::int64_t{5}}, {"kernel", std::int64_t{1}}}),
-                  Layer("batch_norm"), Layer("relu")}));
+                  Layer("batch_norm")}));
   const ParameterLayout layout(architecture);
   const Examples examples(architecture, 1, 1);
   const auto step = [&](Backend& backend, ParameterVector& parameters) {

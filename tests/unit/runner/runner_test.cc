@@ -213,12 +213,20 @@ TEST_P(RunnerTest, AugmentedTrainingGivesEqualBitsAgain) {
   EXPECT_LT(first.measurement.metrics.at("loss"), first.measurement.metrics.at("initial_loss"));
 }
 
-TEST_P(RunnerTest, EachWayOfAugmentationChangesTheTrainingAlone) {
+TEST_P(RunnerTest, EachOptionOfTheRecipeChangesTheTrainingAlone) {
   const RunOutputs plain = RunTrial(TinyInitSpec()).value();
-  for (const auto& change : std::vector<std::function<void(trial::Recipe&)>>{
-           [](trial::Recipe& recipe) { recipe.flip = true; },
-           [](trial::Recipe& recipe) { recipe.pad_crop = 1; },
-           [](trial::Recipe& recipe) { recipe.label_smoothing = 0.1; }}) {
+  for (const auto& change : std::vector<std::function<void(recipe::Recipe&)>>{
+           [](recipe::Recipe& recipe) { recipe.flip = true; },
+           [](recipe::Recipe& recipe) { recipe.pad_crop = 1; },
+           [](recipe::Recipe& recipe) { recipe.label_smoothing = 0.1; },
+           [](recipe::Recipe& recipe) { recipe.optimizer = recipe::MuonOptions{}; },
+           [](recipe::Recipe& recipe) {
+             recipe.weight_decay_mask = recipe::WeightDecayMask::kMatrices;
+           },
+           [](recipe::Recipe& recipe) { recipe.clip_norm = 0.01; },
+           [](recipe::Recipe& recipe) { recipe.schedule.warmup_epochs = 1; },
+           [](recipe::Recipe& recipe) { recipe.ema_decay = 0.5; },
+           [](recipe::Recipe& recipe) { recipe.frozen = {"*.weight"}; }}) {
     trial::TrialSpec spec = TinyInitSpec();
     change(spec.recipe);
     const RunOutputs changed = RunTrial(spec).value();
@@ -231,7 +239,8 @@ TEST_P(RunnerTest, EachWayOfAugmentationChangesTheTrainingAlone) {
 // Without steps that matter, what is measured after training is what was measured before.
 TEST_P(RunnerTest, LabelSmoothingIsInTheTrainingsLossAndNotInTheJudgement) {
   trial::TrialSpec spec = TinyInitSpec(1);
-  spec.recipe.sgd = {.learning_rate = 1e-30, .momentum = 0, .weight_decay = 0};
+  spec.recipe.optimizer =
+      recipe::SgdOptions{.learning_rate = 1e-30, .momentum = 0, .weight_decay = 0};
   const trial::Metrics plain = RunTrial(spec).value().measurement.metrics;
   spec.recipe.label_smoothing = 0.5;
   const trial::Metrics smoothed = RunTrial(spec).value().measurement.metrics;
@@ -279,8 +288,7 @@ TEST_P(RunnerTest, BrokenTransformationFailsAndNeverTrains) {
 
 TEST_P(RunnerTest, AbsurdLearningRateDiverges) {
   trial::TrialSpec spec = TinyInitSpec(20);
-  spec.recipe.sgd.learning_rate = 1e6;
-  spec.recipe.sgd.weight_decay = 1;
+  spec.recipe.optimizer = recipe::SgdOptions{.learning_rate = 1e6, .weight_decay = 1};
   EXPECT_EQ(KindOfRun(spec), FailureKind::kDiverged);
 }
 
@@ -389,7 +397,7 @@ TEST(FashionMnistRunTest, ChildStartsWhereItsParentEndedAndGoesBeyondIt) {
   child.architecture = transform::ApplyAll(start, derive.edits, derive.edit_seed).value();
   child.origin = derive;
   child.recipe.epochs = 3;
-  child.recipe.sgd.learning_rate = 0.02;
+  child.recipe.optimizer = recipe::SgdOptions{.learning_rate = 0.02};
   const RunOutputs grown = runner::Run(backend,
                                        {.spec = &child,
                                         .dataset = &dataset,

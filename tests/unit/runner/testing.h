@@ -79,18 +79,20 @@ inline trial::ImageClassification& TaskOf(trial::TrialSpec& spec) {
 
 // Trains TinyArchitecture from scratch on TinyDataset.
 inline trial::TrialSpec TinyInitSpec(std::int64_t epochs = 2) {
-  return {
-      .architecture = TinyArchitecture(),
-      .origin = trial::Init{.seed = 11},
-      .task =
-          trial::ImageClassification{
-              .dataset = "tiny",
-              .dataset_digest =
-                  digest::BlobDigest::Of(data::EncodeDataset(TinyDataset())).ToString(),
-              .train_images = 72,
-              .validation_images = 30,
-              .split_seed = 3},
-      .recipe = {.epochs = epochs, .batch_size = 16, .sgd = {.learning_rate = 0.05}, .seed = 5}};
+  return {.architecture = TinyArchitecture(),
+          .origin = trial::Init{.seed = 11},
+          .task =
+              trial::ImageClassification{
+                  .dataset = "tiny",
+                  .dataset_digest =
+                      digest::BlobDigest::Of(data::EncodeDataset(TinyDataset())).ToString(),
+                  .train_images = 72,
+                  .validation_images = 30,
+                  .split_seed = 3},
+          .recipe = {.epochs = epochs,
+                     .batch_size = 16,
+                     .optimizer = recipe::SgdOptions{.learning_rate = 0.05},
+                     .seed = 5}};
 }
 
 inline transform::Edit Widen(const std::string& layer, std::int64_t width) {

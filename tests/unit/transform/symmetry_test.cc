@@ -67,8 +67,8 @@ void Train(TestNetwork& network, const tensor::Tensor& images, int steps) {
   ASSERT_TRUE(plan.ok()) << plan.status();
   const engine::Feed feed = {.count = kExamples, .inputs = {images.floats().data(), labels.data()}};
   const auto sgd = engine::MakeOptimizer(
-      engine::SgdOptions{},
-      engine::TrainableSegments(with_loss, layout, engine::WeightDecayMask::kAll),
+      recipe::SgdOptions{},
+      engine::TrainableSegments(with_loss, layout, recipe::WeightDecayMask::kAll),
       layout.trainable_size());
   for (int step = 0; step < steps; ++step) {
     ASSERT_TRUE((*plan)->Forward(engine::Mode::kTraining, feed, parameters).ok());

@@ -40,6 +40,10 @@ inline ImageClassification& TaskOf(TrialSpec& spec) {
   return std::get<ImageClassification>(spec.task);
 }
 
+inline recipe::SgdOptions& SgdOf(TrialSpec& spec) {
+  return std::get<recipe::SgdOptions>(spec.recipe.optimizer);
+}
+
 inline TrialSpec InitSpec() {
   std::string dataset;
   for (int i = 0; i < 32; ++i) dataset += "cd";

@@ -17,9 +17,9 @@ constexpr char kFingerprint[] = "d6ee6e467acf7e35821a7b7772baa82f74326f124a58687
 constexpr char kNetwork[] = "e7213d6662ea13adfe22b14d6fc726d8fb5e1f16da8723d9f1c3e1048dba6b1b";
 constexpr std::uint64_t kEditSeed = 17988674018181163848U;
 constexpr char kInitEncodingSha256[] =
-    "5a2af3712d11737f4e591c459ada52289637a2c3b0fb03eee841715738d53d5a";
-constexpr char kInitKey[] = "6a27bce428461cdd421acb6613927aad3715f2c6fd0d971716730a455787ac9e";
-constexpr char kDeriveKey[] = "dc9d7939c7808574c698fe897beaa8d6c73da37c494947ac80dad429c123511f";
+    "a9f719c0c8de7bc846e44f0d3c77226736666ef16c6efb148da550df373f52eb";
+constexpr char kInitKey[] = "8594ce9612e7245f7510a90f83d5c8e7d31cac3afc65ebacff8dee538a22b300";
+constexpr char kDeriveKey[] = "ddf1c2242ed0fc2748d3609997665ac95f1d6d7944025173b30d3b0b79772d3a";
 
 constexpr char kNumerics[] = "1/reference/threads-1";
 
@@ -99,10 +99,24 @@ INSTANTIATE_TEST_SUITE_P(
         Change{"evaluation_split", [](TrialSpec& s) { TaskOf(s).evaluation_split = Split::kTest; }},
         Change{"epochs", [](TrialSpec& s) { ++s.recipe.epochs; }},
         Change{"batch_size", [](TrialSpec& s) { ++s.recipe.batch_size; }},
-        Change{"learning_rate", [](TrialSpec& s) { s.recipe.sgd.learning_rate = 0.1; }},
-        Change{"momentum", [](TrialSpec& s) { s.recipe.sgd.momentum = 0; }},
-        Change{"weight_decay", [](TrialSpec& s) { s.recipe.sgd.weight_decay = 0; }},
-        Change{"schedule", [](TrialSpec& s) { s.recipe.schedule = Schedule::kConstant; }},
+        Change{"learning_rate", [](TrialSpec& s) { SgdOf(s).learning_rate = 0.1; }},
+        Change{"momentum", [](TrialSpec& s) { SgdOf(s).momentum = 0; }},
+        Change{"nesterov", [](TrialSpec& s) { SgdOf(s).nesterov = false; }},
+        Change{"weight_decay", [](TrialSpec& s) { SgdOf(s).weight_decay = 0; }},
+        Change{"optimizer", [](TrialSpec& s) { s.recipe.optimizer = recipe::LambOptions{}; }},
+        Change{
+            "weight_decay_mask",
+            [](TrialSpec& s) { s.recipe.weight_decay_mask = recipe::WeightDecayMask::kMatrices; }},
+        Change{"clip_norm", [](TrialSpec& s) { s.recipe.clip_norm = 1; }},
+        Change{"schedule",
+               [](TrialSpec& s) { s.recipe.schedule.shape = recipe::ConstantSchedule{}; }},
+        Change{"schedule_option",
+               [](TrialSpec& s) {
+                 s.recipe.schedule.shape = recipe::CosineSchedule{.each_step = true};
+               }},
+        Change{"warmup", [](TrialSpec& s) { s.recipe.schedule.warmup_epochs = 1; }},
+        Change{"ema_decay", [](TrialSpec& s) { s.recipe.ema_decay = 0.9; }},
+        Change{"frozen", [](TrialSpec& s) { s.recipe.frozen = {"*.kernel"}; }},
         Change{"seed", [](TrialSpec& s) { ++s.recipe.seed; }},
         Change{"threads", [](TrialSpec& s) { ++s.recipe.threads; }},
         Change{"label_smoothing", [](TrialSpec& s) { s.recipe.label_smoothing = 0.2; }},

@@ -31,30 +31,6 @@ TEST(TrialWireTest, TrialsKeepTheirKeyOnTheWay) {
   }
 }
 
-TEST(TrialWireTest, DefaultsAreThoseThatTheProtoNames) {
-  const trial::Recipe recipe = FromProto(v1::Recipe()).value();
-  EXPECT_EQ(recipe.epochs, 0);
-  EXPECT_EQ(recipe.batch_size, 64);
-  EXPECT_EQ(recipe.threads, 1);
-  EXPECT_EQ(recipe.sgd.learning_rate, 0.02);
-  EXPECT_EQ(recipe.sgd.momentum, 0.9);
-  EXPECT_EQ(recipe.sgd.weight_decay, 1e-4);
-  EXPECT_EQ(recipe.schedule, trial::Schedule::kCosine);
-  EXPECT_EQ(recipe.seed, 0U);
-  EXPECT_EQ(recipe.label_smoothing, 0);
-  EXPECT_FALSE(recipe.flip);
-  EXPECT_EQ(recipe.pad_crop, 0);
-}
-
-TEST(TrialWireTest, ZeroMomentumAndDecayAreNotTakenForDefaults) {
-  v1::Recipe proto;
-  proto.mutable_sgd()->set_momentum(0);
-  proto.mutable_sgd()->set_weight_decay(0);
-  const trial::Recipe recipe = FromProto(proto).value();
-  EXPECT_EQ(recipe.sgd.momentum, 0);
-  EXPECT_EQ(recipe.sgd.weight_decay, 0);
-}
-
 TEST(TrialWireTest, MissingEditSeedBecomesTheHashOfParentsAndEdits) {
   v1::TrialSpec proto = ToProto(trial::DeriveSpec());
   proto.mutable_origin()->mutable_derive()->set_edit_seed(0);
@@ -115,17 +91,8 @@ INSTANTIATE_TEST_SUITE_P(
                     static_cast<v1::Split>(99));
               },
               "task.image_classification.evaluation_split"},
-        Fault{"UnknownSchedule",
-              [](v1::TrialSpec& p) {
-                p.mutable_recipe()->set_schedule(static_cast<v1::Schedule>(99));
-              },
-              "recipe.schedule"},
         Fault{"Batch", [](v1::TrialSpec& p) { p.mutable_recipe()->set_batch_size(-1); },
-              "recipe.batch_size"},
-        Fault{"Smoothing", [](v1::TrialSpec& p) { p.mutable_recipe()->set_label_smoothing(1); },
-              "recipe.label_smoothing"},
-        Fault{"PadCrop", [](v1::TrialSpec& p) { p.mutable_recipe()->set_pad_crop(17); },
-              "recipe.pad_crop"}),
+              "recipe.batch_size"}),
     [](const auto& info) { return info.param.name; });
 
 trial::TrialResult Result() {

@@ -143,8 +143,7 @@ TEST_P(TrainerTest, KilledTrainerIsACrashOfItsTrialsAndIsStartedAgain) {
 
 TEST_P(TrainerTest, DivergenceIsTyped) {
   trial::TrialSpec spec = runner::TinyInitSpec(20);
-  spec.recipe.sgd.learning_rate = 1e6;
-  spec.recipe.sgd.weight_decay = 1;
+  spec.recipe.optimizer = recipe::SgdOptions{.learning_rate = 1e6, .weight_decay = 1};
   EXPECT_EQ(ReasonOfRun(StartOf("t", spec)), v1::FAILURE_REASON_DIVERGED);
 }
 

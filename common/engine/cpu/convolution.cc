@@ -1,169 +1,20 @@
-// Convolution by oneDNN, channels-last, weights in the layout that oneDNN prefers.
+// Convolution, channels-last: each pass by the method that is fastest for it.
 #include <algorithm>
-#include <dnnl.hpp>
 
-#include "absl/strings/str_cat.h"
 #include "common/base/status_macros.h"
-#include "common/engine/cpu/bound_primitive.h"
+#include "common/engine/cpu/convolution_method.h"
 #include "common/engine/cpu/kernel.h"
 #include "common/engine/cpu/loops.h"
 
 namespace graft::engine::cpu {
 namespace {
 
-using dnnl::memory;
-
 enum { kX, kWeight, kBias };
 
-memory::desc Describe(const memory::dims& dims, memory::format_tag tag) {
-  return {dims, memory::data_type::f32, tag};
-}
+// Below this many channels on either side the transforms cost more than they save.
+constexpr std::int64_t kLeastWinogradChannels = 8;
 
-// What does not depend on the number of examples.
-struct Problem {
-  Extent x;
-  Extent y;
-  memory::dims weight;  // [O, C, kh, kw]
-  memory::dims strides;
-  memory::dims padding_before;  // top, left
-  memory::dims padding_after;   // bottom, right
-  bool bias = false;
-  // Wanted gradients.
-  bool data_gradient = false;
-  bool weight_gradient = false;  // of weight or bias
-};
-
-// The primitives for one number of examples, with the buffers of their own layouts.
-class Primitives {
- public:
-  Primitives(const Problem& problem, std::int64_t count) : count_(count), problem_(problem) {
-    const auto channels_last = memory::format_tag::nhwc;
-    x_ = Describe({count, problem.x.channels, problem.x.height, problem.x.width}, channels_last);
-    y_ = Describe({count, problem.y.channels, problem.y.height, problem.y.width}, channels_last);
-    any_weight_ = Describe(problem.weight, memory::format_tag::any);
-    plain_weight_ = Describe(problem.weight, memory::format_tag::oihw);
-    bias_ = problem.bias ? Describe({problem.y.channels}, memory::format_tag::a) : memory::desc();
-    const dnnl::convolution_forward::primitive_desc forward = MakeForward();
-    if (problem.data_gradient) MakeDataGradient(forward);
-    if (problem.weight_gradient) MakeWeightGradient(forward);
-  }
-
-  std::int64_t count() const { return count_; }
-  std::int64_t scratch_bytes() const { return scratch_bytes_; }
-
-  absl::Status Forward(const float* x, const float* weight, const float* bias, void* scratch,
-                       float* y) {
-    ASSIGN_OR_RETURN(const float* const packed, Pack(forward_pack_, weight, forward_weight_));
-    if (problem_.bias) return forward_.Execute({x, packed, y, scratch, bias});
-    return forward_.Execute({x, packed, y, scratch});
-  }
-
-  // dx is overwritten.
-  absl::Status DataGradient(const float* dy, const float* weight, void* scratch, float* dx) {
-    ASSIGN_OR_RETURN(const float* const packed, Pack(data_pack_, weight, data_weight_));
-    return data_gradient_.Execute({dy, packed, dx, scratch});
-  }
-
-  // The gradients are overwritten; `dbias` is null without a bias.
-  absl::Status WeightGradient(const float* x, const float* dy, void* scratch, float* dweight,
-                              float* dbias) {
-    float* const packed = weight_unpack_ ? gradient_weight_.floats() : dweight;
-    if (problem_.bias) {
-      RETURN_IF_ERROR(weight_gradient_.Execute({x, dy, packed, scratch, dbias}));
-    } else {
-      RETURN_IF_ERROR(weight_gradient_.Execute({x, dy, packed, scratch}));
-    }
-    return weight_unpack_ ? weight_unpack_.Execute({packed, dweight}) : absl::OkStatus();
-  }
-
- private:
-  // The library would otherwise share scratch between primitives of one thread, and a plan may move
-  // from thread to thread.
-  static dnnl::primitive_attr UserScratch() {
-    dnnl::primitive_attr attributes;
-    attributes.set_scratchpad_mode(dnnl::scratchpad_mode::user);
-    return attributes;
-  }
-
-  memory::desc ScratchOf(const dnnl::primitive_desc_base& description) {
-    const memory::desc scratch = description.query_md(dnnl::query::scratchpad_md);
-    scratch_bytes_ = std::max(scratch_bytes_, static_cast<std::int64_t>(scratch.get_size()));
-    return scratch;
-  }
-
-  dnnl::convolution_forward::primitive_desc MakeForward() {
-    const dnnl::convolution_forward::desc description(
-        dnnl::prop_kind::forward_training, dnnl::algorithm::convolution_direct, x_, any_weight_,
-        bias_, y_, problem_.strides, problem_.padding_before, problem_.padding_after);
-    const dnnl::convolution_forward::primitive_desc forward(description, UserScratch(),
-                                                            CpuEngine());
-    std::vector<std::pair<int, memory::desc>> arguments = {
-        {DNNL_ARG_SRC, x_},
-        {DNNL_ARG_WEIGHTS, forward.weights_desc()},
-        {DNNL_ARG_DST, y_},
-        {DNNL_ARG_SCRATCHPAD, ScratchOf(forward)}};
-    if (problem_.bias) arguments.emplace_back(DNNL_ARG_BIAS, bias_);
-    forward_ = BoundPrimitive(dnnl::convolution_forward(forward), arguments);
-    forward_pack_ = MakeReorder(plain_weight_, forward.weights_desc());
-    if (forward_pack_) forward_weight_ = BufferFor(forward.weights_desc());
-    return forward;
-  }
-
-  void MakeDataGradient(const dnnl::convolution_forward::primitive_desc& forward) {
-    const dnnl::convolution_backward_data::desc description(
-        dnnl::algorithm::convolution_direct, x_, any_weight_, y_, problem_.strides,
-        problem_.padding_before, problem_.padding_after);
-    const dnnl::convolution_backward_data::primitive_desc backward(description, UserScratch(),
-                                                                   CpuEngine(), forward);
-    data_gradient_ = BoundPrimitive(dnnl::convolution_backward_data(backward),
-                                    {{DNNL_ARG_DIFF_DST, y_},
-                                     {DNNL_ARG_WEIGHTS, backward.weights_desc()},
-                                     {DNNL_ARG_DIFF_SRC, x_},
-                                     {DNNL_ARG_SCRATCHPAD, ScratchOf(backward)}});
-    data_pack_ = MakeReorder(plain_weight_, backward.weights_desc());
-    if (data_pack_) data_weight_ = BufferFor(backward.weights_desc());
-  }
-
-  void MakeWeightGradient(const dnnl::convolution_forward::primitive_desc& forward) {
-    const dnnl::convolution_backward_weights::desc description(
-        dnnl::algorithm::convolution_direct, x_, any_weight_, bias_, y_, problem_.strides,
-        problem_.padding_before, problem_.padding_after);
-    const dnnl::convolution_backward_weights::primitive_desc backward(description, UserScratch(),
-                                                                      CpuEngine(), forward);
-    std::vector<std::pair<int, memory::desc>> arguments = {
-        {DNNL_ARG_SRC, x_},
-        {DNNL_ARG_DIFF_DST, y_},
-        {DNNL_ARG_DIFF_WEIGHTS, backward.diff_weights_desc()},
-        {DNNL_ARG_SCRATCHPAD, ScratchOf(backward)}};
-    if (problem_.bias) arguments.emplace_back(DNNL_ARG_DIFF_BIAS, bias_);
-    weight_gradient_ = BoundPrimitive(dnnl::convolution_backward_weights(backward), arguments);
-    weight_unpack_ = MakeReorder(backward.diff_weights_desc(), plain_weight_);
-    if (weight_unpack_) gradient_weight_ = BufferFor(backward.diff_weights_desc());
-  }
-
-  static AlignedBuffer BufferFor(const memory::desc& description) {
-    return AlignedBuffer(static_cast<std::int64_t>(description.get_size()));
-  }
-
-  // The weights in the layout of `reorder`.
-  static absl::StatusOr<const float*> Pack(BoundPrimitive& reorder, const float* weight,
-                                           const AlignedBuffer& packed) {
-    if (!reorder) return weight;
-    RETURN_IF_ERROR(reorder.Execute({weight, packed.data()}));
-    return packed.floats();
-  }
-
-  const std::int64_t count_;
-  const Problem problem_;
-  std::int64_t scratch_bytes_ = 0;
-  memory::desc x_, y_, any_weight_, plain_weight_, bias_;
-  BoundPrimitive forward_, forward_pack_;
-  BoundPrimitive data_gradient_, data_pack_;
-  BoundPrimitive weight_gradient_, weight_unpack_;
-  AlignedBuffer forward_weight_, data_weight_, gradient_weight_;
-};
-
-Problem ProblemOf(const KernelContext& context) {
+ConvolutionProblem ProblemOf(const KernelContext& context) {
   const arch::Attributes& attributes = context.node.attributes;
   const std::vector<std::int64_t>& padding = arch::GetInts(attributes, "padding");
   const auto weight = context.shape(context.operand(kWeight)).dims();
@@ -172,13 +23,26 @@ Problem ProblemOf(const KernelContext& context) {
   };
   return {.x = context.extent(context.operand(kX)),
           .y = context.extent(context.result),
-          .weight = memory::dims(weight.begin(), weight.end()),
+          .weight = {weight.begin(), weight.end()},
           .strides = arch::GetInts(attributes, "strides"),
           .padding_before = {padding[0], padding[1]},
           .padding_after = {padding[2], padding[3]},
           .bias = context.has_operand(kBias),
           .data_gradient = wanted(kX),
           .weight_gradient = wanted(kWeight) || wanted(kBias)};
+}
+
+std::unique_ptr<ConvolutionMethod> ChooseMethod(const ConvolutionProblem& problem,
+                                                const PlanOptions& options) {
+  const bool wide = std::min(problem.x.channels, problem.y.channels) >= kLeastWinogradChannels;
+  if (wide && !options.exact && WinogradFits(problem)) {
+    return MakeWinogradConvolution(problem, options.batch);
+  }
+  return MakeDirectConvolution(problem, options.batch);
+}
+
+std::int64_t Bytes(std::int64_t elements) {
+  return elements * static_cast<std::int64_t>(sizeof(float));
 }
 
 class Convolution final : public Kernel {
@@ -190,74 +54,40 @@ class Convolution final : public Kernel {
         y_(context.result),
         problem_(ProblemOf(context)),
         uses_(context.gradient_uses),
-        full_(problem_, context.options.batch),
-        data_scratch_bytes_(uses_[kX] == GradientUse::kAdd
-                                ? context.options.batch * problem_.x.elements() *
-                                      static_cast<std::int64_t>(sizeof(float))
-                                : 0),
+        method_(ChooseMethod(problem_, context.options)),
+        method_scratch_((method_->scratch_bytes() + 63) / 64 * 64),
         weight_elements_(context.shape(weight_).ElementCount()),
-        weight_gradient_(uses_[kWeight] == GradientUse::kWrite
-                             ? 0
-                             : weight_elements_ * static_cast<std::int64_t>(sizeof(float))),
-        bias_gradient_(problem_.y.channels * static_cast<std::int64_t>(sizeof(float))) {
-    context.NeedScratch(RoundedScratch() + data_scratch_bytes_);
+        weight_gradient_(uses_[kWeight] == GradientUse::kWrite ? 0 : Bytes(weight_elements_)),
+        bias_gradient_(Bytes(problem_.y.channels)) {
+    const bool adds = uses_[kX] == GradientUse::kAdd;
+    context.NeedScratch(method_scratch_ +
+                        (adds ? Bytes(context.options.batch * problem_.x.elements()) : 0));
   }
 
   absl::Status Forward(const Run& run) override {
-    ASSIGN_OR_RETURN(Primitives* const primitives, For(run.count));
-    return primitives->Forward(run.value(x_), run.value(weight_),
-                               bias_ >= 0 ? run.value(bias_) : nullptr, Scratch(*primitives, run),
-                               run.mutable_value(y_));
+    return method_->Forward(run.count, run.value(x_), run.value(weight_),
+                            bias_ >= 0 ? run.value(bias_) : nullptr, run.scratch,
+                            run.mutable_value(y_));
   }
 
   absl::Status Backward(const Run& run) override {
-    ASSIGN_OR_RETURN(Primitives* const primitives, For(run.count));
-    if (problem_.weight_gradient) RETURN_IF_ERROR(PassWeightGradient(*primitives, run));
+    if (problem_.weight_gradient) RETURN_IF_ERROR(PassWeightGradient(run));
     if (!problem_.data_gradient) return absl::OkStatus();
     const bool add = uses_[kX] == GradientUse::kAdd;
-    float* const dx = add ? run.scratch + RoundedScratch() / sizeof(float) : run.gradient(x_);
-    RETURN_IF_ERROR(primitives->DataGradient(run.gradient(y_), run.value(weight_),
-                                             Scratch(*primitives, run), dx));
+    float* const dx = add ? run.scratch + method_scratch_ / static_cast<std::int64_t>(sizeof(float))
+                          : run.gradient(x_);
+    RETURN_IF_ERROR(
+        method_->DataGradient(run.count, run.gradient(y_), run.value(weight_), run.scratch, dx));
     if (add) Accumulate(dx, run.count * problem_.x.elements(), run.gradient(x_));
     return absl::OkStatus();
   }
 
  private:
-  static constexpr std::size_t kMaxPartialCounts = 4;
-
-  std::int64_t RoundedScratch() const { return (full_.scratch_bytes() + 63) / 64 * 64; }
-
-  // The primitives for so many examples; made at the first use. Of counts other than the batch, the
-  // last few are kept.
-  absl::StatusOr<Primitives*> For(std::int64_t count) {
-    if (count == full_.count()) return &full_;
-    for (const std::unique_ptr<Primitives>& partial : partial_) {
-      if (partial->count() == count) return partial.get();
-    }
-    if (partial_.size() == kMaxPartialCounts) partial_.erase(partial_.begin());
-    try {
-      partial_.push_back(std::make_unique<Primitives>(problem_, count));
-    } catch (const dnnl::error& error) {
-      return absl::InternalError(
-          absl::StrCat("oneDNN refuses a convolution of ", count, " examples: ", error.what()));
-    }
-    return partial_.back().get();
-  }
-
-  void* Scratch(const Primitives& primitives, const Run& run) {
-    if (primitives.scratch_bytes() <= RoundedScratch()) return run.scratch;
-    if (primitives.scratch_bytes() > partial_scratch_.size_bytes()) {
-      partial_scratch_ = AlignedBuffer(primitives.scratch_bytes());
-    }
-    return partial_scratch_.data();
-  }
-
-  absl::Status PassWeightGradient(Primitives& primitives, const Run& run) {
+  absl::Status PassWeightGradient(const Run& run) {
     const bool direct = uses_[kWeight] == GradientUse::kWrite;
     float* const dweight = direct ? run.gradient(weight_) : weight_gradient_.floats();
-    RETURN_IF_ERROR(primitives.WeightGradient(run.value(x_), run.gradient(y_),
-                                              Scratch(primitives, run), dweight,
-                                              bias_gradient_.floats()));
+    RETURN_IF_ERROR(method_->WeightGradient(run.count, run.value(x_), run.gradient(y_), run.scratch,
+                                            dweight, bias_gradient_.floats()));
     if (uses_[kWeight] == GradientUse::kAdd) {
       Accumulate(dweight, weight_elements_, run.gradient(weight_));
     }
@@ -268,12 +98,10 @@ class Convolution final : public Kernel {
   }
 
   const arch::NodeIndex x_, weight_, bias_, y_;
-  const Problem problem_;
+  const ConvolutionProblem problem_;
   const std::vector<GradientUse> uses_;
-  Primitives full_;
-  std::vector<std::unique_ptr<Primitives>> partial_;
-  AlignedBuffer partial_scratch_;
-  const std::int64_t data_scratch_bytes_;
+  const std::unique_ptr<ConvolutionMethod> method_;
+  const std::int64_t method_scratch_;  // bytes
   const std::int64_t weight_elements_;
   // For gradients that are added to others or that nobody wants.
   const AlignedBuffer weight_gradient_;

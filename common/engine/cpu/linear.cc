@@ -4,6 +4,7 @@
 #include "absl/strings/str_cat.h"
 #include "common/base/status_macros.h"
 #include "common/engine/cpu/kernel.h"
+#include "common/engine/cpu/loops.h"
 #include "common/engine/cpu/simd.h"
 
 namespace graft::engine::cpu {
@@ -26,13 +27,6 @@ GRAFT_SIMD void AddToRows(const float* __restrict bias, std::int64_t rows, std::
                           float* __restrict y) {
   for (std::int64_t n = 0; n < rows; ++n) {
     for (std::int64_t o = 0; o < columns; ++o) y[n * columns + o] += bias[o];
-  }
-}
-
-GRAFT_SIMD void SumRows(const float* __restrict dy, std::int64_t rows, std::int64_t columns,
-                        float* __restrict sum) {
-  for (std::int64_t n = 0; n < rows; ++n) {
-    for (std::int64_t o = 0; o < columns; ++o) sum[o] += dy[n * columns + o];
   }
 }
 

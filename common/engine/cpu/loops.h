@@ -17,6 +17,9 @@ void Accumulate(const float* x, std::int64_t size, float* sum);
 // Hands a gradient to an operand: nothing, Copy or Accumulate.
 void PassGradient(GradientUse use, const float* from, std::int64_t size, float* to);
 
+// sum[c] += sum over the rows of x [rows, columns]; blocks of rows are summed first.
+void SumRows(const float* x, std::int64_t rows, std::int64_t columns, float* sum);
+
 // in: [batch, rows, columns] -> out: [batch, columns, rows]
 void Transpose(const float* in, std::int64_t batch, std::int64_t rows, std::int64_t columns,
                float* out);

@@ -1,0 +1,60 @@
+// Ways to compute a convolution. Internal to engine/cpu.
+#ifndef GRAFT_COMMON_ENGINE_CPU_CONVOLUTION_METHOD_H_
+#define GRAFT_COMMON_ENGINE_CPU_CONVOLUTION_METHOD_H_
+
+#include <cstdint>
+#include <memory>
+#include <vector>
+
+#include "absl/status/status.h"
+#include "common/engine/cpu/kernel.h"
+
+namespace graft::engine::cpu {
+
+// What does not depend on the number of examples.
+struct ConvolutionProblem {
+  Extent x;
+  Extent y;
+  std::vector<std::int64_t> weight;  // [O, C, kh, kw]
+  std::vector<std::int64_t> strides;
+  std::vector<std::int64_t> padding_before;  // top, left
+  std::vector<std::int64_t> padding_after;   // bottom, right
+  bool bias = false;
+  // Wanted gradients.
+  bool data_gradient = false;
+  bool weight_gradient = false;  // of weight or bias
+};
+
+// Values are channels-last [count, H, W, C], weights plain [O, C, kh, kw]. `scratch` has
+// scratch_bytes() for up to the batch that the method was made for. One call at a time.
+class ConvolutionMethod {
+ public:
+  virtual ~ConvolutionMethod() = default;
+
+  virtual std::int64_t scratch_bytes() const = 0;
+
+  // y is overwritten; `bias` is null without one.
+  virtual absl::Status Forward(std::int64_t count, const float* x, const float* weight,
+                               const float* bias, float* scratch, float* y) = 0;
+
+  // dx is overwritten.
+  virtual absl::Status DataGradient(std::int64_t count, const float* dy, const float* weight,
+                                    float* scratch, float* dx) = 0;
+
+  // Both gradients are overwritten, `dbias` only where there is a bias.
+  virtual absl::Status WeightGradient(std::int64_t count, const float* x, const float* dy,
+                                      float* scratch, float* dweight, float* dbias) = 0;
+};
+
+// oneDNN's direct convolution, for every problem. May throw dnnl::error.
+std::unique_ptr<ConvolutionMethod> MakeDirectConvolution(const ConvolutionProblem& problem,
+                                                         std::int64_t batch);
+
+// Winograd's, see winograd.h.
+bool WinogradFits(const ConvolutionProblem& problem);
+std::unique_ptr<ConvolutionMethod> MakeWinogradConvolution(const ConvolutionProblem& problem,
+                                                           std::int64_t batch);
+
+}  // namespace graft::engine::cpu
+
+#endif  // GRAFT_COMMON_ENGINE_CPU_CONVOLUTION_METHOD_H_

@@ -127,33 +127,38 @@ struct TilePosition {
   int64_t x;
 };
 
-// An image plane and a rectangle of it, of which parts may lie outside.
-struct Rectangle {
+// A square of an image plane, `size` elements along an axis, of which parts may lie outside.
+struct Square {
   const float* plane;  // [height, width, channels]
   int64_t height, width, channels;
-  int64_t top, left;
+  int64_t top, left, size;
 
-  // The vector of channels from `channel` at (i, j) of the rectangle; zeros outside the plane.
+  bool Inside() const {
+    return top >= 0 && left >= 0 && top + size <= height && left + size <= width;
+  }
+  // The vector of channels from `channel` at (i, j) of the square; zeros outside the plane.
+  template <bool kInside>
   inline __attribute__((always_inline)) Vector Load(int64_t i, int64_t j, int64_t channel,
                                                     __mmask16 lanes) const {
     const int64_t y = top + i;
     const int64_t x = left + j;
-    if (y < 0 || y >= height || x < 0 || x >= width) return _mm512_setzero_ps();
+    const bool outside = y < 0 || y >= height || x < 0 || x >= width;
+    if (!kInside && outside) return _mm512_setzero_ps();
     return _mm512_maskz_loadu_ps(lanes, plane + (y * width + x) * channels + channel);
   }
 };
 
-// Transforms the rectangle, kFrom elements along an axis, into row `row` of the points' matrices
+// Transforms the square, kFrom elements along an axis, into row `row` of the points' matrices
 // [kPoints, kTilesPerBlock, stride].
-template <int kFrom, typename Transform>
-inline __attribute__((always_inline)) void TransformRectangle(const Rectangle& rectangle,
-                                                              Transform transform, int64_t row,
-                                                              int64_t stride, float* points) {
-  for (int64_t channel = 0; channel < rectangle.channels; channel += kLanes) {
-    const __mmask16 lanes = LanesOf(rectangle.channels - channel);
+template <int kFrom, bool kInside, typename Transform>
+inline __attribute__((always_inline)) void TransformElements(const Square& square,
+                                                             Transform transform, int64_t row,
+                                                             int64_t stride, float* points) {
+  for (int64_t channel = 0; channel < square.channels; channel += kLanes) {
+    const __mmask16 lanes = LanesOf(square.channels - channel);
     Vector in[kFrom][kFrom];
     for (int i = 0; i < kFrom; ++i) {
-      for (int j = 0; j < kFrom; ++j) in[i][j] = rectangle.Load(i, j, channel, lanes);
+      for (int j = 0; j < kFrom; ++j) in[i][j] = square.Load<kInside>(i, j, channel, lanes);
     }
     Vector out[kPatch][kPatch];
     Both<kFrom, kPatch>(in, transform, out);
@@ -164,28 +169,42 @@ inline __attribute__((always_inline)) void TransformRectangle(const Rectangle& r
   }
 }
 
+template <int kFrom, typename Transform>
+inline __attribute__((always_inline)) void TransformSquare(const Square& square,
+                                                           Transform transform, int64_t row,
+                                                           float* points) {
+  const int64_t stride = RoundUp(square.channels);
+  if (square.Inside()) {
+    TransformElements<kFrom, true>(square, transform, row, stride, points);
+  } else {
+    TransformElements<kFrom, false>(square, transform, row, stride, points);
+  }
+}
+
 void TransformPatch(const WinogradShape& shape, const Tiling& tiling, int64_t tile, int64_t row,
                     const float* x, float* points) {
   const TilePosition at(tiling, tile);
-  const Rectangle patch{x + at.image * shape.height * shape.width * shape.channels,
-                        shape.height,
-                        shape.width,
-                        shape.channels,
-                        at.y - shape.pad_top,
-                        at.x - shape.pad_left};
-  TransformRectangle<kPatch>(patch, PatchTransform, row, RoundUp(shape.channels), points);
+  const Square patch{x + at.image * shape.height * shape.width * shape.channels,
+                     shape.height,
+                     shape.width,
+                     shape.channels,
+                     at.y - shape.pad_top,
+                     at.x - shape.pad_left,
+                     kPatch};
+  TransformSquare<kPatch>(patch, PatchTransform, row, points);
 }
 
 void TransformGradient(const WinogradShape& shape, const Tiling& tiling, int64_t tile, int64_t row,
                        const float* dy, float* points) {
   const TilePosition at(tiling, tile);
-  const Rectangle results{dy + at.image * shape.out_height * shape.out_width * shape.filters,
-                          shape.out_height,
-                          shape.out_width,
-                          shape.filters,
-                          at.y,
-                          at.x};
-  TransformRectangle<kTile>(results, GradientTransform, row, RoundUp(shape.filters), points);
+  const Square results{dy + at.image * shape.out_height * shape.out_width * shape.filters,
+                       shape.out_height,
+                       shape.out_width,
+                       shape.filters,
+                       at.y,
+                       at.x,
+                       kTile};
+  TransformSquare<kTile>(results, GradientTransform, row, points);
 }
 
 // Row `row` of the points' matrices into a tile of y.

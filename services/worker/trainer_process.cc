@@ -32,6 +32,7 @@ absl::StatusOr<std::unique_ptr<TrainerProcess>> TrainerProcess::Start(
           {.arguments = {options.program, absl::StrCat("--socket-fd=", base::ChildProcess::kSocket),
                          absl::StrCat("--slots=", options.slots),
                          absl::StrCat("--threads-per-trial=", options.threads_per_trial),
+                         absl::StrCat("--trial-memory-bytes=", options.trial_memory_bytes),
                          absl::StrCat("--backend=", options.backend)},
            .environment = {"OMP_WAIT_POLICY=passive"},
            .socket = theirs.get()}));

@@ -27,6 +27,7 @@ struct TrainerOptions {
   std::string backend;  // "cpu" or "reference"
   std::int64_t slots = 1;
   std::int64_t threads_per_trial = 1;
+  std::int64_t trial_memory_bytes = 0;  // 0: no limit
 };
 
 // Owns the process: it is killed and reaped when this is destroyed. It gets its end of a socket

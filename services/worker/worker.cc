@@ -53,6 +53,10 @@ absl::Status MakeEmpty(const std::string& folder) {
   return absl::OkStatus();
 }
 
+std::int64_t MachineMemoryBytes() {
+  return std::int64_t{sysconf(_SC_PHYS_PAGES)} * sysconf(_SC_PAGESIZE);
+}
+
 std::string Describe(const v1::WorkerInfo& info) {
   return absl::StrCat("host ", info.host(), ", version ", info.version(), ", ",
                       info.numerics_class());
@@ -68,6 +72,9 @@ absl::StatusOr<v1::WorkerConfig> WithDefaults(v1::WorkerConfig config) {
   if (config.slots() == 0) {
     config.set_slots(std::max<std::int64_t>(
         std::thread::hardware_concurrency() / config.threads_per_trial(), 1));
+  }
+  if (config.trial_memory_bytes() == 0) {
+    config.set_trial_memory_bytes(MachineMemoryBytes() / config.slots());
   }
   if (config.cache_bytes() == 0) config.set_cache_bytes(kDefaultCacheBytes);
   if (config.trainer().empty()) {
@@ -85,7 +92,8 @@ absl::StatusOr<std::unique_ptr<Worker>> Worker::Start(const v1::WorkerConfig& co
                    TrainerSupervisor::Start({.program = config.trainer(),
                                              .backend = config.backend(),
                                              .slots = config.slots(),
-                                             .threads_per_trial = config.threads_per_trial()}));
+                                             .threads_per_trial = config.threads_per_trial(),
+                                             .trial_memory_bytes = config.trial_memory_bytes()}));
   worker->info_.set_numerics_class(worker->trainer_->numerics_class());
   ASSIGN_OR_RETURN(const auto channel, rpc::MakeChannel(config.controller()));
   worker->controller_ = std::make_unique<ControllerClient>(channel, sleeper);

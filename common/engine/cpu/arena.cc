@@ -2,6 +2,7 @@
 
 #include <algorithm>
 #include <cstring>
+#include <map>
 #include <new>
 #include <numeric>
 
@@ -42,7 +43,7 @@ std::int64_t Arena::LowestOffset(const Buffer& buffer, const std::vector<BufferI
   return offset;
 }
 
-void Arena::Allocate() {
+void Arena::Place() {
   // Large ones first: small ones then fill the gaps.
   std::vector<BufferId> order(buffers_.size());
   std::iota(order.begin(), order.end(), 0);
@@ -50,16 +51,30 @@ void Arena::Allocate() {
     return buffers_[a].size_bytes > buffers_[b].size_bytes;
   });
   std::vector<BufferId> placed;
-  std::int64_t total = 0;
   for (const BufferId id : order) {
     Buffer& buffer = buffers_[id];
     buffer.offset = LowestOffset(buffer, placed);
-    total = std::max(total, buffer.offset + buffer.size_bytes);
+    size_bytes_ = std::max(size_bytes_, buffer.offset + buffer.size_bytes);
     const auto position = std::ranges::upper_bound(
         placed, buffer.offset, {}, [this](BufferId other) { return buffers_[other].offset; });
     placed.insert(position, id);
   }
-  memory_ = AlignedBuffer(total);
+}
+
+std::int64_t Arena::LargestLiveBytes() const {
+  // Bytes by which each step's sum differs from the one before.
+  std::map<int, std::int64_t> changes;
+  for (const Buffer& buffer : buffers_) {
+    changes[buffer.first] += buffer.size_bytes;
+    changes[buffer.last + 1] -= buffer.size_bytes;
+  }
+  std::int64_t live = 0;
+  std::int64_t largest = 0;
+  for (const auto& [step, change] : changes) {
+    live += change;
+    largest = std::max(largest, live);
+  }
+  return largest;
 }
 
 }  // namespace graft::engine::cpu

@@ -37,12 +37,17 @@ class Arena {
   // A buffer in use from step `first` to step `last`, both included.
   BufferId Add(std::int64_t size_bytes, int first, int last);
 
-  // Lays out and allocates; once, after the last Add.
-  void Allocate();
+  // Lays out; once, after the last Add.
+  void Place();
+  // What Allocate will take; after Place.
+  std::int64_t size_bytes() const { return size_bytes_; }
+  // The most that buffers in use at one time take: no layout is smaller.
+  std::int64_t LargestLiveBytes() const;
 
+  // Once, after Place.
+  void Allocate() { memory_ = AlignedBuffer(size_bytes_); }
   // After Allocate; each at a multiple of 64 bytes.
   std::byte* data(BufferId id) const { return memory_.data() + buffers_[id].offset; }
-  std::int64_t size_bytes() const { return memory_.size_bytes(); }
 
  private:
   struct Buffer {
@@ -57,6 +62,7 @@ class Arena {
   std::int64_t LowestOffset(const Buffer& buffer, const std::vector<BufferId>& placed) const;
 
   std::vector<Buffer> buffers_;
+  std::int64_t size_bytes_ = 0;
   AlignedBuffer memory_;
 };
 

@@ -47,7 +47,7 @@ absl::StatusOr<std::unique_ptr<Plan>> CpuBackend::Compile(const arch::Architectu
     }
   }
   try {
-    return std::make_unique<CpuPlan>(architecture, options, options_.threads);
+    return CpuPlan::Create(architecture, options, options_.threads, options_.memory_limit_bytes);
   } catch (const dnnl::error& error) {
     return absl::InternalError(absl::StrCat("oneDNN cannot compile the network: ", error.what()));
   }

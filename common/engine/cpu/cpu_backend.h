@@ -21,6 +21,8 @@ struct CpuBackendOptions {
   // OpenMP threads of each run; part of the numerics class. Several plans with one thread each,
   // in threads of their own, are faster than one plan with several.
   int threads = 1;
+  // The most that a plan's buffers may take. 0: no limit.
+  std::int64_t memory_limit_bytes = 0;
 };
 
 // Plans run in the calling thread (and its OpenMP team). All buffers lie in one arena, placed by
@@ -30,7 +32,8 @@ class CpuBackend final : public Backend {
  public:
   explicit CpuBackend(const CpuBackendOptions& options = {}) : options_(options) {}
 
-  // INTERNAL: oneDNN refuses a layer.
+  // RESOURCE_EXHAUSTED: the plan would take more memory than it may. INTERNAL: oneDNN refuses a
+  // layer.
   absl::StatusOr<std::unique_ptr<Plan>> Compile(const arch::Architecture& architecture,
                                                 const PlanOptions& options) override;
   std::string name() const override { return "cpu"; }

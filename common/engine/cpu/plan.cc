@@ -5,6 +5,7 @@
 #include <algorithm>
 
 #include "absl/status/status.h"
+#include "absl/strings/str_cat.h"
 #include "common/base/status_macros.h"
 #include "common/engine/cpu/loops.h"
 #include "common/engine/graph_checks.h"
@@ -33,6 +34,19 @@ bool IsChannelsLast(const arch::Node& node) {
 }
 
 }  // namespace
+
+absl::StatusOr<std::unique_ptr<CpuPlan>> CpuPlan::Create(const arch::Architecture& architecture,
+                                                         const PlanOptions& options, int threads,
+                                                         std::int64_t memory_limit_bytes) {
+  std::unique_ptr<CpuPlan> plan(new CpuPlan(architecture, options, threads));
+  if (memory_limit_bytes > 0 && plan->memory_bytes() > memory_limit_bytes) {
+    return absl::ResourceExhaustedError(absl::StrCat("the plan for a batch of ", options.batch,
+                                                     " would take ", plan->memory_bytes(),
+                                                     " bytes, the limit is ", memory_limit_bytes));
+  }
+  plan->Allocate();
+  return plan;
+}
 
 CpuPlan::CpuPlan(const arch::Architecture& architecture, const PlanOptions& options, int threads)
     : architecture_(architecture),
@@ -99,16 +113,14 @@ void CpuPlan::ChooseGradientUses() {
 }
 
 void CpuPlan::MakeKernels() {
-  std::int64_t scratch_bytes = 0;
   for (int k = 0; k < step_count_; ++k) {
     Step& step = steps_[k];
     KernelContext context(architecture_, options_, step.node, step.result, arena_, k,
                           BackwardStep(k));
     context.gradient_uses = gradient_uses_[step.node];
     step.kernel = FindKernelFactory(context.node.op->name)(context);
-    scratch_bytes = std::max(scratch_bytes, context.scratch_bytes());
+    scratch_bytes_ = std::max(scratch_bytes_, context.scratch_bytes());
   }
-  scratch_ = AlignedBuffer(scratch_bytes);
 }
 
 std::int64_t CpuPlan::SizeBytes(arch::NodeIndex node) const {
@@ -118,8 +130,8 @@ std::int64_t CpuPlan::SizeBytes(arch::NodeIndex node) const {
 }
 
 void CpuPlan::PlaceValues() {
-  std::vector<BufferId> value_buffers(steps_.size());
-  std::vector<BufferId> gradient_buffers(steps_.size(), -1);
+  value_buffers_.assign(steps_.size(), -1);
+  gradient_buffers_.assign(steps_.size(), -1);
   for (int k = 0; k < step_count_; ++k) {
     const Step& step = steps_[k];
     int last = step.backward ? BackwardStep(k) : k;
@@ -131,20 +143,26 @@ void CpuPlan::PlaceValues() {
       if (backward) first_backward = std::min(first_backward, BackwardStep(step_of_[user]));
     }
     const bool wanted = IsWanted(architecture_, options_, step.result);
-    value_buffers[k] = arena_.Add(SizeBytes(step.result), k, wanted ? 2 * step_count_ : last);
+    value_buffers_[k] = arena_.Add(SizeBytes(step.result), k, wanted ? 2 * step_count_ : last);
     if (has_gradient_[step.result]) {
-      gradient_buffers[k] = arena_.Add(SizeBytes(step.result), first_backward, BackwardStep(k));
+      gradient_buffers_[k] = arena_.Add(SizeBytes(step.result), first_backward, BackwardStep(k));
     }
     if (wanted && IsChannelsLast(architecture_.node(step.result))) {
       plain_copies_.push_back(
-          {step.result, std::vector<float>(SizeBytes(step.result) / sizeof(float))});
+          {.node = step.result, .size_bytes = SizeBytes(step.result), .values = {}});
     }
   }
+  arena_.Place();
+}
+
+void CpuPlan::Allocate() {
+  scratch_ = AlignedBuffer(scratch_bytes_);
+  for (PlainCopy& copy : plain_copies_) copy.values = AlignedBuffer(copy.size_bytes);
   arena_.Allocate();
   for (int k = 0; k < step_count_; ++k) {
-    values_[steps_[k].result] = arena_.data(value_buffers[k]);
-    if (gradient_buffers[k] < 0) continue;
-    gradients_[steps_[k].result] = reinterpret_cast<float*>(arena_.data(gradient_buffers[k]));
+    values_[steps_[k].result] = arena_.data(value_buffers_[k]);
+    if (gradient_buffers_[k] < 0) continue;
+    gradients_[steps_[k].result] = reinterpret_cast<float*>(arena_.data(gradient_buffers_[k]));
   }
 }
 
@@ -228,17 +246,15 @@ std::span<const float> CpuPlan::Value(arch::NodeIndex node) {
   for (PlainCopy& copy : plain_copies_) {
     if (copy.node != node) continue;
     Transpose(values, outer, type.shape.dim(1) * type.shape.dim(2), type.shape.dim(0),
-              copy.values.data());
-    return std::span(copy.values).first(size);
+              copy.values.floats());
+    return {copy.values.floats(), size};
   }
   return {values, size};
 }
 
 std::int64_t CpuPlan::memory_bytes() const {
-  std::int64_t bytes = arena_.size_bytes() + scratch_.size_bytes();
-  for (const PlainCopy& copy : plain_copies_) {
-    bytes += static_cast<std::int64_t>(copy.values.size() * sizeof(float));
-  }
+  std::int64_t bytes = arena_.size_bytes() + scratch_bytes_;
+  for (const PlainCopy& copy : plain_copies_) bytes += copy.size_bytes;
   return bytes;
 }
 

@@ -13,8 +13,11 @@ namespace graft::engine::cpu {
 
 class CpuPlan final : public Plan {
  public:
-  // The architecture has been checked, and has a kernel for every operator. Throws dnnl::error.
-  CpuPlan(const arch::Architecture& architecture, const PlanOptions& options, int threads);
+  // The architecture has been checked, and has a kernel for every operator. RESOURCE_EXHAUSTED: its
+  // buffers would take more than `memory_limit_bytes`; 0: no limit. Throws dnnl::error.
+  static absl::StatusOr<std::unique_ptr<CpuPlan>> Create(const arch::Architecture& architecture,
+                                                         const PlanOptions& options, int threads,
+                                                         std::int64_t memory_limit_bytes);
 
   absl::Status Forward(Mode mode, const Feed& feed, ParameterVector& parameters) override;
   absl::Status Backward(const Feed& feed, const ParameterVector& parameters,
@@ -24,8 +27,14 @@ class CpuPlan final : public Plan {
   const arch::Architecture& architecture() const override { return architecture_; }
   const ParameterLayout& layout() const override { return layout_; }
   std::int64_t memory_bytes() const override;
+  // Of what memory_bytes counts, the part that values and gradients take, and the least that any
+  // layout of them could take.
+  std::int64_t arena_bytes() const { return arena_.size_bytes(); }
+  std::int64_t largest_live_bytes() const { return arena_.LargestLiveBytes(); }
 
  private:
+  CpuPlan(const arch::Architecture& architecture, const PlanOptions& options, int threads);
+
   // A kernel with the node whose value it computes.
   struct Step {
     arch::NodeIndex node = 0;
@@ -36,7 +45,8 @@ class CpuPlan final : public Plan {
   // A wanted value that is channels-last and has to be brought into plain layout to be read.
   struct PlainCopy {
     arch::NodeIndex node = 0;
-    std::vector<float> values;
+    std::int64_t size_bytes = 0;
+    AlignedBuffer values;
   };
 
   // By position among the steps: forward k = 0 .. K-1, backward 2K - 1 - k.
@@ -47,6 +57,7 @@ class CpuPlan final : public Plan {
   void ChooseGradientUses();
   void MakeKernels();
   void PlaceValues();
+  void Allocate();
   std::int64_t SizeBytes(arch::NodeIndex node) const;
 
   Run MakeRun(Mode mode, const Feed& feed) const;
@@ -69,6 +80,9 @@ class CpuPlan final : public Plan {
 
   std::vector<Step> steps_;
   Arena arena_;
+  std::vector<BufferId> value_buffers_;     // by step
+  std::vector<BufferId> gradient_buffers_;  // by step; -1: none
+  std::int64_t scratch_bytes_ = 0;
   AlignedBuffer scratch_;
   std::vector<void*> values_;      // by node
   std::vector<float*> gradients_;  // by node

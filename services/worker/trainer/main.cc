@@ -34,6 +34,7 @@ struct Flags {
   int socket_fd = -1;
   std::int64_t slots = 1;
   std::int64_t threads_per_trial = 1;
+  std::int64_t trial_memory_bytes = 0;
   std::string backend = "cpu";
 };
 
@@ -45,7 +46,8 @@ struct EvaluateFlags {
 std::unique_ptr<engine::Backend> MakeBackend(const Flags& flags) {
   if (flags.backend == "reference") return std::make_unique<engine::reference::ReferenceBackend>();
   return std::make_unique<engine::cpu::CpuBackend>(
-      engine::cpu::CpuBackendOptions{.threads = static_cast<int>(flags.threads_per_trial)});
+      engine::cpu::CpuBackendOptions{.threads = static_cast<int>(flags.threads_per_trial),
+                                     .memory_limit_bytes = flags.trial_memory_bytes});
 }
 
 int Serve(const Flags& flags) {
@@ -98,6 +100,9 @@ void AddTrainerOptions(CLI::App& app, Flags& flags) {
   app.add_option("--slots", flags.slots, "Trials at once")->check(CLI::Range(1, 1024));
   app.add_option("--threads-per-trial", flags.threads_per_trial, "Threads of one trial")
       ->check(CLI::Range(1, 1024));
+  app.add_option("--trial-memory-bytes", flags.trial_memory_bytes,
+                 "Memory of one trial; 0: no limit")
+      ->check(CLI::NonNegativeNumber);
   app.add_option("--backend", flags.backend, "Engine")->check(CLI::IsMember({"cpu", "reference"}));
 }
 

@@ -10,6 +10,7 @@
 
 #include "common/engine/cpu/arena.h"
 #include "common/engine/cpu/cpu_backend.h"
+#include "common/engine/cpu/plan.h"
 #include "common/engine/optimizer.h"
 #include "tests/unit/engine/allocation_count.h"
 #include "tests/unit/engine/testing.h"
@@ -141,6 +142,35 @@ TEST(CpuPlanTest, InferenceNeedsLessMemoryThanTraining) {
   EXPECT_LT((*inference)->memory_bytes(), (*training)->memory_bytes() / 2);
 }
 
+TEST(CpuPlanTest, PlanBeyondTheMemoryLimitIsRefusedWithWhatItWouldTake) {
+  const arch::Architecture architecture = Branched();
+  const auto plan = cpu::CpuBackend().Compile(architecture, {.batch = 16});
+  const std::int64_t bytes = (*plan)->memory_bytes();
+  EXPECT_TRUE(
+      cpu::CpuBackend({.memory_limit_bytes = bytes}).Compile(architecture, {.batch = 16}).ok());
+  const absl::Status refused = cpu::CpuBackend({.memory_limit_bytes = bytes - 1})
+                                   .Compile(architecture, {.batch = 16})
+                                   .status();
+  EXPECT_EQ(refused.code(), absl::StatusCode::kResourceExhausted);
+  EXPECT_THAT(std::string(refused.message()), ::testing::HasSubstr(std::to_string(bytes)));
+  // A batch that no machine holds.
+  EXPECT_EQ(cpu::CpuBackend({.memory_limit_bytes = std::int64_t{1} << 40})
+                .Compile(architecture, {.batch = std::int64_t{1} << 30})
+                .status()
+                .code(),
+            absl::StatusCode::kResourceExhausted);
+}
+
+// Nothing can take less than what is live at one time; the layout takes little more.
+TEST(CpuPlanTest, ArenaIsHardlyLargerThanWhatLivesAtOneTime) {
+  for (const bool gradients : {true, false}) {
+    const auto plan =
+        cpu::CpuPlan::Create(Branched(), {.batch = 16, .gradients = gradients}, 1, 0).value();
+    EXPECT_GE(plan->arena_bytes(), plan->largest_live_bytes());
+    EXPECT_LE(plan->arena_bytes(), plan->largest_live_bytes() * 11 / 10);
+  }
+}
+
 TEST(CpuPlanTest, NumericsNameLibraryProcessorAndThreads) {
   EXPECT_THAT(cpu::CpuBackend({.threads = 3}).numerics(),
               ::testing::MatchesRegex("onednn-[0-9.]+/[a-z0-9_]+/threads-3"));
@@ -163,8 +193,10 @@ TEST(ArenaTest, BuffersThatLiveTogetherDoNotOverlap) {
     buffers.push_back({arena.Add(size, first, last), size, first, last});
     total += size;
   }
-  arena.Allocate();
+  arena.Place();
   EXPECT_LT(arena.size_bytes(), total / 2);
+  EXPECT_GE(arena.size_bytes(), arena.LargestLiveBytes());
+  arena.Allocate();
   for (const Placed& a : buffers) {
     EXPECT_EQ(reinterpret_cast<std::uintptr_t>(arena.data(a.id)) % 64, 0u);
     for (const Placed& b : buffers) {

@@ -1,7 +1,9 @@
 // Batch norm over rows of channels, with the ReLU behind it. Coefficients are repeated to a period
 // of at least 64 elements, so that the loops run over flat memory whatever the number of channels.
+// The backward does not read the result: it finds again which elements the ReLU let through.
 #include <cmath>
 #include <limits>
+#include <vector>
 
 #include "common/engine/cpu/kernel.h"
 #include "common/engine/cpu/loops.h"
@@ -16,27 +18,70 @@ enum { kX, kScale, kShift, kMean, kVariance };
 constexpr std::int64_t kMinimumPeriod = 64;
 // Periods that are summed in float32 before they go into float64.
 constexpr std::int64_t kPeriodsPerBlock = 32;
+// Parts of a batch, which threads share; as many whatever the number of threads, so that sums have
+// one order.
+constexpr std::int64_t kSlices = 16;
 
-// sum[t] += x - shift[t], square[t] += (x - shift[t])^2
-GRAFT_SIMD void SumMoments(const float* __restrict x, std::int64_t size, std::int64_t period,
-                           const float* __restrict shift, float* __restrict sum,
-                           float* __restrict square) {
-  for (std::int64_t start = 0; start < size; start += period) {
-    const std::int64_t length = std::min(period, size - start);
+// Coefficients by position in the period.
+struct Coefficients {
+  const float* mean;    // in sums of moments: what x is centred by
+  const float* factor;  // scale / deviation
+  const float* shift;
+  const float* slope;     // of x - mean in the gradient
+  const float* constant;  // in the gradient
+  float floor;            // 0 with a ReLU, else minus infinity
+};
+
+// Elements that lie behind one another, the first at position 0 of the period.
+struct Block {
+  std::int64_t size;
+  std::int64_t period;
+};
+
+// first[t] += x - mean, second[t] += (x - mean)^2
+GRAFT_SIMD void SumMoments(const Block& block, const Coefficients& by, const float* __restrict x,
+                           float* __restrict first, float* __restrict second) {
+  const float* __restrict mean = by.mean;
+  for (std::int64_t start = 0; start < block.size; start += block.period) {
+    const std::int64_t length = std::min(block.period, block.size - start);
     for (std::int64_t t = 0; t < length; ++t) {
-      const float centred = x[start + t] - shift[t];
-      sum[t] += centred;
-      square[t] += centred * centred;
+      const float centred = x[start + t] - mean[t];
+      first[t] += centred;
+      second[t] += centred * centred;
+    }
+  }
+}
+
+// With dz = dy where the result is above the floor, else 0: first[t] += dz,
+// second[t] += dz (x - mean)
+GRAFT_SIMD void SumGradients(const Block& block, const Coefficients& by, const float* __restrict x,
+                             const float* __restrict dy, float* __restrict first,
+                             float* __restrict second) {
+  const float* __restrict mean = by.mean;
+  const float* __restrict factor = by.factor;
+  const float* __restrict shift = by.shift;
+  const float floor = by.floor;
+  for (std::int64_t start = 0; start < block.size; start += block.period) {
+    const std::int64_t length = std::min(block.period, block.size - start);
+    for (std::int64_t t = 0; t < length; ++t) {
+      const float centred = x[start + t] - mean[t];
+      const bool passes = centred * factor[t] + shift[t] > floor;
+      const float dz = passes ? dy[start + t] : 0.0F;
+      first[t] += dz;
+      second[t] += dz * centred;
     }
   }
 }
 
 // y = max((x - mean) factor + shift, floor)
-GRAFT_SIMD void Normalise(const float* __restrict x, std::int64_t size, std::int64_t period,
-                          const float* __restrict mean, const float* __restrict factor,
-                          const float* __restrict shift, float floor, float* __restrict y) {
-  for (std::int64_t start = 0; start < size; start += period) {
-    const std::int64_t length = std::min(period, size - start);
+GRAFT_SIMD void Normalise(const Block& block, const Coefficients& by, const float* __restrict x,
+                          float* __restrict y) {
+  const float* __restrict mean = by.mean;
+  const float* __restrict factor = by.factor;
+  const float* __restrict shift = by.shift;
+  const float floor = by.floor;
+  for (std::int64_t start = 0; start < block.size; start += block.period) {
+    const std::int64_t length = std::min(block.period, block.size - start);
     for (std::int64_t t = 0; t < length; ++t) {
       const float value = (x[start + t] - mean[t]) * factor[t] + shift[t];
       y[start + t] = value < floor ? floor : value;
@@ -44,36 +89,32 @@ GRAFT_SIMD void Normalise(const float* __restrict x, std::int64_t size, std::int
   }
 }
 
-// With dz = dy where y > floor, else 0: sum[t] += dz, product[t] += dz (x - mean[t])
-GRAFT_SIMD void SumGradients(const float* __restrict x, const float* __restrict y,
-                             const float* __restrict dy, std::int64_t size, std::int64_t period,
-                             const float* __restrict mean, float floor, float* __restrict sum,
-                             float* __restrict product) {
-  for (std::int64_t start = 0; start < size; start += period) {
-    const std::int64_t length = std::min(period, size - start);
+// dx = factor dz - slope (x - mean) - constant
+GRAFT_SIMD void PropagateGradient(const Block& block, const Coefficients& by,
+                                  const float* __restrict x, const float* __restrict dy,
+                                  float* __restrict dx) {
+  const float* __restrict mean = by.mean;
+  const float* __restrict factor = by.factor;
+  const float* __restrict shift = by.shift;
+  const float* __restrict slope = by.slope;
+  const float* __restrict constant = by.constant;
+  const float floor = by.floor;
+  for (std::int64_t start = 0; start < block.size; start += block.period) {
+    const std::int64_t length = std::min(block.period, block.size - start);
     for (std::int64_t t = 0; t < length; ++t) {
-      const float dz = y[start + t] > floor ? dy[start + t] : 0.0F;
-      sum[t] += dz;
-      product[t] += dz * (x[start + t] - mean[t]);
+      const float centred = x[start + t] - mean[t];
+      const bool passes = centred * factor[t] + shift[t] > floor;
+      const float dz = passes ? dy[start + t] : 0.0F;
+      dx[start + t] = factor[t] * dz - slope[t] * centred - constant[t];
     }
   }
 }
 
-// dx = factor dz - slope (x - mean) - constant
-GRAFT_SIMD void PropagateGradient(const float* __restrict x, const float* __restrict y,
-                                  const float* __restrict dy, std::int64_t size,
-                                  std::int64_t period, const float* __restrict mean,
-                                  const float* __restrict factor, const float* __restrict slope,
-                                  const float* __restrict constant, float floor,
-                                  float* __restrict dx) {
-  for (std::int64_t start = 0; start < size; start += period) {
-    const std::int64_t length = std::min(period, size - start);
-    for (std::int64_t t = 0; t < length; ++t) {
-      const float dz = y[start + t] > floor ? dy[start + t] : 0.0F;
-      dx[start + t] = factor[t] * dz - slope[t] * (x[start + t] - mean[t]) - constant[t];
-    }
-  }
-}
+// Partial sums of one slice.
+struct SliceSums {
+  std::vector<float> first, second;               // by position, of one block
+  std::vector<double> first_total, second_total;  // by channel
+};
 
 class BatchNorm final : public Kernel {
  public:
@@ -93,8 +134,8 @@ class BatchNorm final : public Kernel {
         shift_(period_),
         slope_(period_),
         constant_(period_),
-        sum_(period_),
-        square_(period_),
+        slices_(kSlices, {std::vector<float>(period_), std::vector<float>(period_),
+                          std::vector<double>(channels_), std::vector<double>(channels_)}),
         channel_mean_(channels_),
         channel_variance_(channels_),
         sums_(channels_),
@@ -124,8 +165,11 @@ class BatchNorm final : public Kernel {
       Repeat(c, scale[c] * InverseDeviation(c), factor_);
       Repeat(c, shift[c], shift_);
     }
-    Normalise(run.value(node_.operands[kX]), Size(run), period_, mean_.data(), factor_.data(),
-              shift_.data(), floor_, run.mutable_value(y_));
+    const float* const x = run.value(node_.operands[kX]);
+    float* const y = run.mutable_value(y_);
+    ForEachSlice(run.count, [&](int, std::int64_t start, std::int64_t size) {
+      Normalise({size, period_}, ByPosition(), x + start, y + start);
+    });
     return absl::OkStatus();
   }
 
@@ -133,32 +177,34 @@ class BatchNorm final : public Kernel {
   // dx = factor (dz - sum(dz) / M - z sum(dz z) / M), or factor dz by frozen statistics.
   absl::Status Backward(const Run& run) override {
     const float* const x = run.value(node_.operands[kX]);
-    const float* const y = run.value(y_);
     const float* const dy = run.gradient(y_);
-    SumInBlocks(Size(run), [&](std::int64_t start, std::int64_t size) {
-      SumGradients(x + start, y + start, dy + start, size, period_, mean_.data(), floor_,
-                   sum_.data(), square_.data());
+    SumSlices(run.count, [&](std::int64_t start, const Block& block, SliceSums& slice) {
+      SumGradients(block, ByPosition(), x + start, dy + start, slice.first.data(),
+                   slice.second.data());
     });
     PassChannelGradients(run);
     if (uses_[kX] == GradientUse::kNone) return absl::OkStatus();
     PrepareCoefficients(run);
     float* const dx =
         uses_[kX] == GradientUse::kAdd ? run.scratch : run.gradient(node_.operands[kX]);
-    PropagateGradient(x, y, dy, Size(run), period_, mean_.data(), factor_.data(), slope_.data(),
-                      constant_.data(), floor_, dx);
+    ForEachSlice(run.count, [&](int, std::int64_t start, std::int64_t size) {
+      PropagateGradient({size, period_}, ByPosition(), x + start, dy + start, dx + start);
+    });
     if (uses_[kX] == GradientUse::kAdd) {
-      Accumulate(dx, Size(run), run.gradient(node_.operands[kX]));
+      Accumulate(dx, run.count * extent_.elements(), run.gradient(node_.operands[kX]));
     }
     return absl::OkStatus();
   }
 
  private:
-  std::int64_t Size(const Run& run) const { return run.count * extent_.elements(); }
   double ElementsPerChannel(const Run& run) const {
     return static_cast<double>(run.count * extent_.plane());
   }
   double InverseDeviation(std::int64_t c) const {
     return 1.0 / std::sqrt(channel_variance_[c] + epsilon_);
+  }
+  Coefficients ByPosition() const {
+    return {mean_.data(), factor_.data(), shift_.data(), slope_.data(), constant_.data(), floor_};
   }
 
   void Repeat(std::int64_t c, double value, std::vector<float>& coefficients) const {
@@ -167,21 +213,51 @@ class BatchNorm final : public Kernel {
     }
   }
 
-  // Calls sum_block(start, size), which adds into sum_ and square_, block by block; the totals by
-  // channel are then in sums_ and squares_.
-  template <typename F>
-  void SumInBlocks(std::int64_t size, F sum_block) {
+  // Calls visit(slice, first element, elements) for the slices of so many examples, by all threads.
+  template <typename Visit>
+  void ForEachSlice(std::int64_t count, const Visit& visit) const {
+#pragma omp parallel for schedule(static)
+    for (int slice = 0; slice < kSlices; ++slice) {
+      const std::int64_t first = count * slice / kSlices;
+      const std::int64_t last = count * (slice + 1) / kSlices;
+      if (first == last) continue;
+      visit(slice, first * extent_.elements(), (last - first) * extent_.elements());
+    }
+  }
+
+  // Calls sum_block(first element, block, slice), which adds to the slice's sums by position, for
+  // the blocks of all slices; the totals by channel are then in sums_ and squares_.
+  template <typename SumBlock>
+  void SumSlices(std::int64_t count, const SumBlock& sum_block) {
+    for (SliceSums& slice : slices_) {
+      std::ranges::fill(slice.first_total, 0.0);
+      std::ranges::fill(slice.second_total, 0.0);
+    }
+    ForEachSlice(count, [&](int index, std::int64_t start, std::int64_t size) {
+      SliceSums& slice = slices_[index];
+      const std::int64_t step = period_ * kPeriodsPerBlock;
+      for (std::int64_t done = 0; done < size; done += step) {
+        std::ranges::fill(slice.first, 0.0F);
+        std::ranges::fill(slice.second, 0.0F);
+        sum_block(start + done, Block{std::min(step, size - done), period_}, slice);
+        AddToTotals(slice);
+      }
+    });
     std::ranges::fill(sums_, 0.0);
     std::ranges::fill(squares_, 0.0);
-    const std::int64_t block = period_ * kPeriodsPerBlock;
-    for (std::int64_t start = 0; start < size; start += block) {
-      std::ranges::fill(sum_, 0.0F);
-      std::ranges::fill(square_, 0.0F);
-      sum_block(start, std::min(block, size - start));
-      for (std::int64_t t = 0, c = 0; t < period_; ++t) {
-        sums_[c] += sum_[t];
-        squares_[c] += square_[t];
-        if (++c == channels_) c = 0;
+    for (const SliceSums& slice : slices_) {
+      for (std::int64_t c = 0; c < channels_; ++c) {
+        sums_[c] += slice.first_total[c];
+        squares_[c] += slice.second_total[c];
+      }
+    }
+  }
+
+  void AddToTotals(SliceSums& slice) const {
+    for (std::int64_t start = 0; start < period_; start += channels_) {
+      for (std::int64_t c = 0; c < channels_; ++c) {
+        slice.first_total[c] += slice.first[start + c];
+        slice.second_total[c] += slice.second[start + c];
       }
     }
   }
@@ -190,24 +266,21 @@ class BatchNorm final : public Kernel {
   // not cancel.
   void MeasureBatch(const Run& run) {
     const float* const x = run.value(node_.operands[kX]);
-    std::ranges::fill(shift_, 0.0F);
-    SumMomentsInBlocks(x, extent_.elements());
+    const auto sum = [&](std::int64_t start, const Block& block, SliceSums& slice) {
+      SumMoments(block, ByPosition(), x + start, slice.first.data(), slice.second.data());
+    };
+    std::ranges::fill(mean_, 0.0F);
+    SumSlices(1, sum);
     for (std::int64_t c = 0; c < channels_; ++c) {
-      Repeat(c, sums_[c] / static_cast<double>(extent_.plane()), shift_);
+      Repeat(c, sums_[c] / static_cast<double>(extent_.plane()), mean_);
     }
-    SumMomentsInBlocks(x, Size(run));
+    SumSlices(run.count, sum);
     const double count = ElementsPerChannel(run);
     for (std::int64_t c = 0; c < channels_; ++c) {
       const double offset = sums_[c] / count;
-      channel_mean_[c] = shift_[c] + offset;
+      channel_mean_[c] = mean_[c] + offset;
       channel_variance_[c] = std::max(0.0, squares_[c] / count - offset * offset);
     }
-  }
-
-  void SumMomentsInBlocks(const float* x, std::int64_t size) {
-    SumInBlocks(size, [&](std::int64_t start, std::int64_t block) {
-      SumMoments(x + start, block, period_, shift_.data(), sum_.data(), square_.data());
-    });
   }
 
   void UpdateStatistics(const Run& run) const {
@@ -260,8 +333,9 @@ class BatchNorm final : public Kernel {
   const bool frozen_statistics_;
   const float floor_;
   const std::vector<GradientUse> uses_;
-  // By position in the period; mean_ and factor_ stay from forward to backward.
-  std::vector<float> mean_, factor_, shift_, slope_, constant_, sum_, square_;
+  // By position in the period; the first three stay from forward to backward.
+  std::vector<float> mean_, factor_, shift_, slope_, constant_;
+  std::vector<SliceSums> slices_;
   // By channel; the moments stay from forward to backward.
   std::vector<double> channel_mean_, channel_variance_, sums_, squares_;
 };

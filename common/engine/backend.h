@@ -94,7 +94,7 @@ class Backend {
   virtual std::string name() const = 0;
 
   // What besides the engine's version decides the bits: for the numerics class, for example
-  // "onednn-2.6.3/avx512_core/threads-1".
+  // "onednn-2.6.3/avx512_core/kernels-1b0c3f5e/threads-1".
   virtual std::string numerics() const = 0;
 };
 

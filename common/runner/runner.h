@@ -67,7 +67,7 @@ absl::StatusOr<RunOutputs> Run(engine::Backend& backend, const RunInputs& inputs
                                const RunHooks& hooks);
 
 // Numerics class of trials that run on `backend`: the engine's version, the backend's name and what
-// decides its bits, for example "1/cpu/onednn-2.6.3/avx512_core/threads-1".
+// decides its bits, for example "2/cpu/onednn-2.6.3/avx512_core/kernels-1b0c3f5e/threads-1".
 std::string NumericsClassOf(const engine::Backend& backend);
 
 }  // namespace graft::runner

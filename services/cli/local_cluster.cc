@@ -185,6 +185,7 @@ absl::Status LocalCluster::StartWorker() {
   config.mutable_weight_store()->set_address(store_address_);
   config.set_directory(options_.directory + "/worker");
   config.set_slots(options_.slots);
+  config.set_kernel_table(options_.kernel_table);
   config.set_metrics_listen(kAnyLoopbackPort);
   config.set_port_file(member.port_path);
   RETURN_IF_ERROR(base::WriteFileDurably(member.config_path, config::ToYaml(config)));

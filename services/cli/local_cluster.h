@@ -19,6 +19,7 @@ struct LocalOptions {
   std::string directory;       // state, logs and configuration; made if missing
   std::string listen;          // of the controller, host:port; port 0: any free one
   std::int64_t slots = 0;      // trials at once; 0: one a core
+  std::string kernel_table;    // file; empty: the one that is shipped
   std::string program_folder;  // where the other programs are
 };
 

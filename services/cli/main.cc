@@ -58,6 +58,7 @@ void AddVerbs(CLI::App& app, Session& session) {
   AddDoctorCommand(app, session);
   AddDatasetCommand(app, session);
   AddEvaluateCommand(app, session);
+  AddTuneCommand(app, session);
   AddExportCommand(app, session);
   AddImportCommand(app, session);
 }

@@ -5,12 +5,10 @@
 #include <algorithm>
 #include <filesystem>
 #include <memory>
-#include <optional>
 #include <thread>
 
 #include "absl/strings/str_cat.h"
 #include "absl/strings/str_format.h"
-#include "common/base/child_process.h"
 #include "common/base/file.h"
 #include "common/base/status_macros.h"
 #include "common/base/strings.h"
@@ -21,12 +19,11 @@
 #include "services/cli/interrupt.h"
 #include "services/cli/output.h"
 #include "services/cli/resource_name.h"
+#include "services/cli/trainer_tool.h"
 
 namespace graft::cli {
 namespace {
 
-constexpr char kTrainer[] = "/graft-trainer";
-constexpr absl::Duration kInterruptPoll = absl::Milliseconds(100);
 constexpr unsigned kMaxThreads = 1'024;  // of the trainer
 
 unsigned Threads() { return std::clamp(std::thread::hardware_concurrency(), 1U, kMaxThreads); }
@@ -87,21 +84,11 @@ absl::StatusOr<v1::PredictionReport> Run(const v1::PredictionJob& job,
   const std::string job_path = folder.Join("job.json");
   const std::string report_path = folder.Join("report.json");
   RETURN_IF_ERROR(base::WriteFileDurably(job_path, ToJson(job)));
-  ASSIGN_OR_RETURN(const std::string programs, base::ProgramFolder());
-  ASSIGN_OR_RETURN(base::ChildProcess trainer,
-                   base::ChildProcess::Start(
-                       {.arguments = {programs + kTrainer, "evaluate", job_path, report_path,
-                                      "--threads-per-trial", absl::StrCat(Threads())},
-                        .ends_with_parent = true}));
-  std::optional<std::string> end;
-  while (!end.has_value()) {
-    if (InterruptGuard::Interrupted()) return absl::CancelledError("stopped");
-    end = trainer.AwaitEnd(kInterruptPoll);
-  }
+  ASSIGN_OR_RETURN(const std::string end,
+                   RunTrainer({"evaluate", job_path, report_path, "--threads-per-trial",
+                               absl::StrCat(Threads())}));
   const absl::StatusOr<std::string> text = base::ReadFile(report_path);
-  if (!text.ok()) {
-    return absl::InternalError(absl::StrCat(programs, kTrainer, " ", *end, " without a report"));
-  }
+  if (!text.ok()) return absl::InternalError(absl::StrCat(end, " without a report"));
   v1::PredictionReport report;
   if (!google::protobuf::util::JsonStringToMessage(*text, &report).ok()) {
     return absl::InternalError("graft-trainer is of another version than this program");

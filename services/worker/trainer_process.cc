@@ -33,6 +33,7 @@ absl::StatusOr<std::unique_ptr<TrainerProcess>> TrainerProcess::Start(
                          absl::StrCat("--slots=", options.slots),
                          absl::StrCat("--threads-per-trial=", options.threads_per_trial),
                          absl::StrCat("--trial-memory-bytes=", options.trial_memory_bytes),
+                         absl::StrCat("--kernel-table=", options.kernel_table),
                          absl::StrCat("--backend=", options.backend)},
            .environment = {"OMP_WAIT_POLICY=passive"},
            .socket = theirs.get()}));

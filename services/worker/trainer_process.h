@@ -28,6 +28,7 @@ struct TrainerOptions {
   std::int64_t slots = 1;
   std::int64_t threads_per_trial = 1;
   std::int64_t trial_memory_bytes = 0;  // 0: no limit
+  std::string kernel_table;             // file; empty: the one that is shipped
 };
 
 // Owns the process: it is killed and reaped when this is destroyed. It gets its end of a socket

@@ -93,7 +93,8 @@ absl::StatusOr<std::unique_ptr<Worker>> Worker::Start(const v1::WorkerConfig& co
                                              .backend = config.backend(),
                                              .slots = config.slots(),
                                              .threads_per_trial = config.threads_per_trial(),
-                                             .trial_memory_bytes = config.trial_memory_bytes()}));
+                                             .trial_memory_bytes = config.trial_memory_bytes(),
+                                             .kernel_table = config.kernel_table()}));
   worker->info_.set_numerics_class(worker->trainer_->numerics_class());
   ASSIGN_OR_RETURN(const auto channel, rpc::MakeChannel(config.controller()));
   worker->controller_ = std::make_unique<ControllerClient>(channel, sleeper);

@@ -4,15 +4,13 @@
 #include "common/base/status_macros.h"
 #include "common/engine/cpu/convolution_method.h"
 #include "common/engine/cpu/kernel.h"
+#include "common/engine/cpu/kernel_table.h"
 #include "common/engine/cpu/loops.h"
 
 namespace graft::engine::cpu {
 namespace {
 
 enum { kX, kWeight, kBias };
-
-// Below this many channels on either side the transforms cost more than they save.
-constexpr std::int64_t kLeastWinogradChannels = 8;
 
 ConvolutionProblem ProblemOf(const KernelContext& context) {
   const arch::Attributes& attributes = context.node.attributes;
@@ -32,14 +30,61 @@ ConvolutionProblem ProblemOf(const KernelContext& context) {
           .weight_gradient = wanted(kWeight) || wanted(kBias)};
 }
 
-std::unique_ptr<ConvolutionMethod> ChooseMethod(const ConvolutionProblem& problem,
-                                                const PlanOptions& options) {
-  const bool wide = std::min(problem.x.channels, problem.y.channels) >= kLeastWinogradChannels;
-  if (wide && !options.exact && WinogradFits(problem)) {
-    return MakeWinogradConvolution(problem, options.batch);
-  }
-  return MakeDirectConvolution(problem, options.batch);
+// The passes that Winograd's method is to compute, or those of the other one.
+ConvolutionProblem PassesOf(const ConvolutionProblem& problem, const KernelContext& context,
+                            bool winograd) {
+  const bool fits = !context.options.exact && WinogradFits(problem);
+  const auto part = [&](Pass pass) {
+    return winograd ==
+           (fits && context.kernels.PrefersWinograd(pass, problem.x.channels, problem.y.channels));
+  };
+  ConvolutionProblem passes = problem;
+  passes.forward = problem.forward && part(Pass::kForward);
+  passes.data_gradient = problem.data_gradient && part(Pass::kDataGradient);
+  passes.weight_gradient = problem.weight_gradient && part(Pass::kWeightGradient);
+  return passes;
 }
+
+bool AnyPass(const ConvolutionProblem& problem) {
+  return problem.forward || problem.data_gradient || problem.weight_gradient;
+}
+
+// Each pass by the method that is faster for it.
+class FastestMethod final : public ConvolutionMethod {
+ public:
+  FastestMethod(const ConvolutionProblem& problem, const KernelContext& context) {
+    const std::int64_t batch = context.options.batch;
+    const ConvolutionProblem by_winograd = PassesOf(problem, context, true);
+    const ConvolutionProblem by_direct = PassesOf(problem, context, false);
+    if (AnyPass(by_winograd)) winograd_ = MakeWinogradConvolution(by_winograd, batch);
+    if (AnyPass(by_direct)) direct_ = MakeDirectConvolution(by_direct, batch);
+    const auto method = [&](bool winograd) { return winograd ? winograd_.get() : direct_.get(); };
+    forward_ = method(by_winograd.forward);
+    data_gradient_ = method(by_winograd.data_gradient);
+    weight_gradient_ = method(by_winograd.weight_gradient);
+  }
+
+  std::int64_t scratch_bytes() const override {
+    return std::max(winograd_ ? winograd_->scratch_bytes() : 0,
+                    direct_ ? direct_->scratch_bytes() : 0);
+  }
+  absl::Status Forward(std::int64_t count, const float* x, const float* weight, const float* bias,
+                       float* scratch, float* y) override {
+    return forward_->Forward(count, x, weight, bias, scratch, y);
+  }
+  absl::Status DataGradient(std::int64_t count, const float* dy, const float* weight,
+                            float* scratch, float* dx) override {
+    return data_gradient_->DataGradient(count, dy, weight, scratch, dx);
+  }
+  absl::Status WeightGradient(std::int64_t count, const float* x, const float* dy, float* scratch,
+                              float* dweight, float* dbias) override {
+    return weight_gradient_->WeightGradient(count, x, dy, scratch, dweight, dbias);
+  }
+
+ private:
+  std::unique_ptr<ConvolutionMethod> winograd_, direct_;  // null: has no pass
+  ConvolutionMethod *forward_, *data_gradient_, *weight_gradient_;
+};
 
 std::int64_t Bytes(std::int64_t elements) {
   return elements * static_cast<std::int64_t>(sizeof(float));
@@ -54,8 +99,8 @@ class Convolution final : public Kernel {
         y_(context.result),
         problem_(ProblemOf(context)),
         uses_(context.gradient_uses),
-        method_(ChooseMethod(problem_, context.options)),
-        method_scratch_((method_->scratch_bytes() + 63) / 64 * 64),
+        method_(problem_, context),
+        method_scratch_((method_.scratch_bytes() + 63) / 64 * 64),
         weight_elements_(context.shape(weight_).ElementCount()),
         weight_gradient_(uses_[kWeight] == GradientUse::kWrite ? 0 : Bytes(weight_elements_)),
         bias_gradient_(Bytes(problem_.y.channels)) {
@@ -65,9 +110,9 @@ class Convolution final : public Kernel {
   }
 
   absl::Status Forward(const Run& run) override {
-    return method_->Forward(run.count, run.value(x_), run.value(weight_),
-                            bias_ >= 0 ? run.value(bias_) : nullptr, run.scratch,
-                            run.mutable_value(y_));
+    return method_.Forward(run.count, run.value(x_), run.value(weight_),
+                           bias_ >= 0 ? run.value(bias_) : nullptr, run.scratch,
+                           run.mutable_value(y_));
   }
 
   absl::Status Backward(const Run& run) override {
@@ -77,7 +122,7 @@ class Convolution final : public Kernel {
     float* const dx = add ? run.scratch + method_scratch_ / static_cast<std::int64_t>(sizeof(float))
                           : run.gradient(x_);
     RETURN_IF_ERROR(
-        method_->DataGradient(run.count, run.gradient(y_), run.value(weight_), run.scratch, dx));
+        method_.DataGradient(run.count, run.gradient(y_), run.value(weight_), run.scratch, dx));
     if (add) Accumulate(dx, run.count * problem_.x.elements(), run.gradient(x_));
     return absl::OkStatus();
   }
@@ -86,8 +131,8 @@ class Convolution final : public Kernel {
   absl::Status PassWeightGradient(const Run& run) {
     const bool direct = uses_[kWeight] == GradientUse::kWrite;
     float* const dweight = direct ? run.gradient(weight_) : weight_gradient_.floats();
-    RETURN_IF_ERROR(method_->WeightGradient(run.count, run.value(x_), run.gradient(y_), run.scratch,
-                                            dweight, bias_gradient_.floats()));
+    RETURN_IF_ERROR(method_.WeightGradient(run.count, run.value(x_), run.gradient(y_), run.scratch,
+                                           dweight, bias_gradient_.floats()));
     if (uses_[kWeight] == GradientUse::kAdd) {
       Accumulate(dweight, weight_elements_, run.gradient(weight_));
     }
@@ -100,7 +145,7 @@ class Convolution final : public Kernel {
   const arch::NodeIndex x_, weight_, bias_, y_;
   const ConvolutionProblem problem_;
   const std::vector<GradientUse> uses_;
-  const std::unique_ptr<ConvolutionMethod> method_;
+  FastestMethod method_;
   const std::int64_t method_scratch_;  // bytes
   const std::int64_t weight_elements_;
   // For gradients that are added to others or that nobody wants.

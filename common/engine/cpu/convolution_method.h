@@ -20,7 +20,8 @@ struct ConvolutionProblem {
   std::vector<std::int64_t> padding_before;  // top, left
   std::vector<std::int64_t> padding_after;   // bottom, right
   bool bias = false;
-  // Wanted gradients.
+  // Wanted passes.
+  bool forward = true;
   bool data_gradient = false;
   bool weight_gradient = false;  // of weight or bias
 };

@@ -47,7 +47,7 @@ absl::StatusOr<std::unique_ptr<Plan>> CpuBackend::Compile(const arch::Architectu
     }
   }
   try {
-    return CpuPlan::Create(architecture, options, options_.threads, options_.memory_limit_bytes);
+    return CpuPlan::Create(architecture, options, options_);
   } catch (const dnnl::error& error) {
     return absl::InternalError(absl::StrCat("oneDNN cannot compile the network: ", error.what()));
   }
@@ -56,7 +56,8 @@ absl::StatusOr<std::unique_ptr<Plan>> CpuBackend::Compile(const arch::Architectu
 std::string CpuBackend::numerics() const {
   const dnnl_version_t* const version = dnnl_version();
   return absl::StrCat("onednn-", version->major, ".", version->minor, ".", version->patch, "/",
-                      IsaName(), "/threads-", options_.threads);
+                      IsaName(), "/kernels-", options_.kernels.Digest(), "/threads-",
+                      options_.threads);
 }
 
 bool HasKernel(std::string_view op) { return FindKernelFactory(op) != nullptr; }

@@ -14,6 +14,7 @@
 #include <string_view>
 
 #include "common/engine/backend.h"
+#include "common/engine/cpu/kernel_table.h"
 
 namespace graft::engine::cpu {
 
@@ -23,6 +24,8 @@ struct CpuBackendOptions {
   int threads = 1;
   // The most that a plan's buffers may take. 0: no limit.
   std::int64_t memory_limit_bytes = 0;
+  // Which kernels are fastest here; its digest is part of the numerics class.
+  KernelTable kernels = KernelTable::Default();
 };
 
 // Plans run in the calling thread (and its OpenMP team). All buffers lie in one arena, placed by

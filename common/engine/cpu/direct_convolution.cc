@@ -87,6 +87,7 @@ class Primitives {
         {DNNL_ARG_DST, y_},
         {DNNL_ARG_SCRATCHPAD, ScratchOf(forward)}};
     if (problem_.bias) arguments.emplace_back(DNNL_ARG_BIAS, bias_);
+    if (!problem_.forward) return forward;
     forward_ = BoundPrimitive(dnnl::convolution_forward(forward), arguments);
     forward_pack_ = MakeReorder(plain_weight_, forward.weights_desc());
     if (forward_pack_) forward_weight_ = BufferFor(forward.weights_desc());

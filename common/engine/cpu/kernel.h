@@ -62,13 +62,16 @@ struct Extent {
   std::int64_t elements() const { return channels * plane(); }
 };
 
+class KernelTable;
+
 // What a kernel is made from.
 class KernelContext {
  public:
   KernelContext(const arch::Architecture& architecture, const PlanOptions& options,
-                arch::NodeIndex index, arch::NodeIndex result, Arena& arena, int forward_step,
-                int backward_step)
+                const KernelTable& kernels, arch::NodeIndex index, arch::NodeIndex result,
+                Arena& arena, int forward_step, int backward_step)
       : options(options),
+        kernels(kernels),
         node(architecture.node(index)),
         index(index),
         result(result),
@@ -78,6 +81,7 @@ class KernelContext {
         backward_step_(backward_step) {}
 
   const PlanOptions& options;
+  const KernelTable& kernels;
   const arch::Node& node;
   const arch::NodeIndex index;
   // Where the result goes: `index`, or the ReLU behind a batch norm that is fused into it.

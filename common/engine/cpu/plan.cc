@@ -36,30 +36,32 @@ bool IsChannelsLast(const arch::Node& node) {
 }  // namespace
 
 absl::StatusOr<std::unique_ptr<CpuPlan>> CpuPlan::Create(const arch::Architecture& architecture,
-                                                         const PlanOptions& options, int threads,
-                                                         std::int64_t memory_limit_bytes) {
-  std::unique_ptr<CpuPlan> plan(new CpuPlan(architecture, options, threads));
-  if (memory_limit_bytes > 0 && plan->memory_bytes() > memory_limit_bytes) {
+                                                         const PlanOptions& options,
+                                                         const CpuBackendOptions& backend) {
+  std::unique_ptr<CpuPlan> plan(new CpuPlan(architecture, options, backend));
+  const std::int64_t limit = backend.memory_limit_bytes;
+  if (limit > 0 && plan->memory_bytes() > limit) {
     return absl::ResourceExhaustedError(absl::StrCat("the plan for a batch of ", options.batch,
                                                      " would take ", plan->memory_bytes(),
-                                                     " bytes, the limit is ", memory_limit_bytes));
+                                                     " bytes, the limit is ", limit));
   }
   plan->Allocate();
   return plan;
 }
 
-CpuPlan::CpuPlan(const arch::Architecture& architecture, const PlanOptions& options, int threads)
+CpuPlan::CpuPlan(const arch::Architecture& architecture, const PlanOptions& options,
+                 const CpuBackendOptions& backend)
     : architecture_(architecture),
       layout_(architecture, options.frozen),
       options_(options),
-      threads_(threads),
+      backend_(backend),
       result_(architecture.nodes().size()),
       step_of_(architecture.nodes().size(), -1),
       has_gradient_(architecture.nodes().size(), false),
       gradient_uses_(architecture.nodes().size()),
       values_(architecture.nodes().size(), nullptr),
       gradients_(architecture.nodes().size(), nullptr) {
-  const ScopedThreads scope(threads_);
+  const ScopedThreads scope(backend_.threads);
   if (options_.gradients) has_gradient_ = NodesWithGradient(architecture_, options_);
   FuseRelu();
   ChooseSteps();
@@ -115,8 +117,8 @@ void CpuPlan::ChooseGradientUses() {
 void CpuPlan::MakeKernels() {
   for (int k = 0; k < step_count_; ++k) {
     Step& step = steps_[k];
-    KernelContext context(architecture_, options_, step.node, step.result, arena_, k,
-                          BackwardStep(k));
+    KernelContext context(architecture_, options_, backend_.kernels, step.node, step.result, arena_,
+                          k, BackwardStep(k));
     context.gradient_uses = gradient_uses_[step.node];
     step.kernel = FindKernelFactory(context.node.op->name)(context);
     scratch_bytes_ = std::max(scratch_bytes_, context.scratch_bytes());
@@ -206,7 +208,7 @@ absl::Status CpuPlan::Forward(Mode mode, const Feed& feed, ParameterVector& para
   count_ = 0;
   trained_ = false;
   RETURN_IF_ERROR(CheckRun(architecture_, options_, mode, feed, layout_, parameters));
-  const ScopedThreads scope(threads_);
+  const ScopedThreads scope(backend_.threads);
   BindInputs(feed);
   BindParameters(parameters);
   const Run run = MakeRun(mode, feed);
@@ -225,7 +227,7 @@ absl::Status CpuPlan::Backward(const Feed& feed, const ParameterVector& paramete
   if (static_cast<std::int64_t>(gradients.values().size()) < layout_.trainable_size()) {
     return absl::InvalidArgumentError("the gradients' buffer is too small");
   }
-  const ScopedThreads scope(threads_);
+  const ScopedThreads scope(backend_.threads);
   BindInputs(feed);
   BindParameters(parameters);
   BindGradients(gradients);

@@ -7,6 +7,7 @@
 
 #include "common/engine/backend.h"
 #include "common/engine/cpu/arena.h"
+#include "common/engine/cpu/cpu_backend.h"
 #include "common/engine/cpu/kernel.h"
 
 namespace graft::engine::cpu {
@@ -14,10 +15,10 @@ namespace graft::engine::cpu {
 class CpuPlan final : public Plan {
  public:
   // The architecture has been checked, and has a kernel for every operator. RESOURCE_EXHAUSTED: its
-  // buffers would take more than `memory_limit_bytes`; 0: no limit. Throws dnnl::error.
+  // buffers would take more than the backend's limit. Throws dnnl::error.
   static absl::StatusOr<std::unique_ptr<CpuPlan>> Create(const arch::Architecture& architecture,
-                                                         const PlanOptions& options, int threads,
-                                                         std::int64_t memory_limit_bytes);
+                                                         const PlanOptions& options,
+                                                         const CpuBackendOptions& backend);
 
   absl::Status Forward(Mode mode, const Feed& feed, ParameterVector& parameters) override;
   absl::Status Backward(const Feed& feed, const ParameterVector& parameters,
@@ -33,7 +34,8 @@ class CpuPlan final : public Plan {
   std::int64_t largest_live_bytes() const { return arena_.LargestLiveBytes(); }
 
  private:
-  CpuPlan(const arch::Architecture& architecture, const PlanOptions& options, int threads);
+  CpuPlan(const arch::Architecture& architecture, const PlanOptions& options,
+          const CpuBackendOptions& backend);
 
   // A kernel with the node whose value it computes.
   struct Step {
@@ -68,7 +70,7 @@ class CpuPlan final : public Plan {
   const arch::Architecture architecture_;
   const ParameterLayout layout_;
   const PlanOptions options_;
-  const int threads_;
+  const CpuBackendOptions backend_;
 
   // By node. `result_` of a batch norm is the ReLU that is fused into it, of others the node
   // itself; `step_of_` is -1 for what has no kernel: parameters, most inputs, fused ReLUs.

@@ -30,6 +30,7 @@ void AddDatasetCommand(CLI::App& app, Session& session);
 void AddEvaluateCommand(CLI::App& app, Session& session);
 void AddLogsCommand(CLI::App& app, Session& session);
 void AddExportCommand(CLI::App& app, Session& session);
+void AddTuneCommand(CLI::App& app, Session& session);
 
 }  // namespace graft::cli
 

@@ -68,6 +68,9 @@ absl::Status Local(Session& session, LocalOptions options, const std::string& da
   const sigset_t signals = WaitedSignals();
   pthread_sigmask(SIG_BLOCK, &signals, nullptr);
   ASSIGN_OR_RETURN(options.program_folder, base::ProgramFolder());
+  if (!options.kernel_table.empty()) {
+    options.kernel_table = std::filesystem::absolute(options.kernel_table);
+  }
   ASSIGN_OR_RETURN(const std::unique_ptr<LocalCluster> cluster, LocalCluster::Start(options));
 
   session.server = cluster->endpoint();
@@ -102,6 +105,8 @@ void AddLocalCommand(CLI::App& app, Session& session) {
       ->check(CheckListenAddress);
   verb->add_option("--slots", options->slots, "Trials at once; 0: one a core")
       ->check(CLI::NonNegativeNumber);
+  verb->add_option("--kernel-table", options->kernel_table, "File that `graft tune` wrote")
+      ->check(CLI::ExistingFile);
   verb->add_option("--data", *data_folder,
                    "Folder of Fashion-MNIST's files, to register as fashion_mnist; default: " +
                        std::string(data::kFashionMnistDirectory) + " if it is there")

@@ -17,6 +17,7 @@
 #include "common/base/status_macros.h"
 #include "common/base/version.h"
 #include "common/engine/cpu/cpu_backend.h"
+#include "common/engine/cpu/tune.h"
 #include "common/engine/reference/reference_backend.h"
 #include "services/worker/trainer/dataset_cache.h"
 #include "services/worker/trainer/prediction_job.h"
@@ -27,6 +28,7 @@ namespace {
 
 constexpr char kName[] = "graft-trainer";
 constexpr char kEvaluate[] = "evaluate";
+constexpr char kTune[] = "tune";
 constexpr int kExitFailure = 1;
 constexpr int kExitUsage = 2;
 
@@ -35,6 +37,7 @@ struct Flags {
   std::int64_t slots = 1;
   std::int64_t threads_per_trial = 1;
   std::int64_t trial_memory_bytes = 0;
+  std::string kernel_table;
   std::string backend = "cpu";
 };
 
@@ -43,20 +46,35 @@ struct EvaluateFlags {
   std::string report;
 };
 
-std::unique_ptr<engine::Backend> MakeBackend(const Flags& flags) {
+absl::StatusOr<engine::cpu::KernelTable> LoadKernelTable(const std::string& path) {
+  if (path.empty()) return engine::cpu::KernelTable::Default();
+  ASSIGN_OR_RETURN(const std::string text, base::ReadFile(path));
+  absl::StatusOr<engine::cpu::KernelTable> table = engine::cpu::KernelTable::Parse(text);
+  if (table.ok()) return table;
+  return absl::InvalidArgumentError(
+      absl::StrCat(path, ": ", table.status().message(), "; `graft tune` writes such files"));
+}
+
+absl::StatusOr<std::unique_ptr<engine::Backend>> MakeBackend(const Flags& flags) {
   if (flags.backend == "reference") return std::make_unique<engine::reference::ReferenceBackend>();
+  ASSIGN_OR_RETURN(const engine::cpu::KernelTable kernels, LoadKernelTable(flags.kernel_table));
   return std::make_unique<engine::cpu::CpuBackend>(
       engine::cpu::CpuBackendOptions{.threads = static_cast<int>(flags.threads_per_trial),
-                                     .memory_limit_bytes = flags.trial_memory_bytes});
+                                     .memory_limit_bytes = flags.trial_memory_bytes,
+                                     .kernels = kernels});
 }
 
 int Serve(const Flags& flags) {
   base::ConfigureLogging({.process_name = kName});
   const base::UniqueFd socket(flags.socket_fd);
-  const std::unique_ptr<engine::Backend> backend = MakeBackend(flags);
+  const absl::StatusOr<std::unique_ptr<engine::Backend>> backend = MakeBackend(flags);
+  if (!backend.ok()) {
+    base::LogError("cannot start", {{"error", backend.status()}});
+    return kExitFailure;
+  }
   DatasetCache datasets;
   TrainerServer server(socket.get(),
-                       {.backend = backend.get(),
+                       {.backend = backend->get(),
                         .datasets = &datasets,
                         .threads_per_trial = flags.threads_per_trial},
                        flags.slots);
@@ -69,8 +87,8 @@ int Serve(const Flags& flags) {
 // One report of one job; what is wrong with the job is part of the report.
 int Evaluate(const Flags& flags, const EvaluateFlags& files) {
   base::ConfigureLogging({.process_name = kName, .minimum_level = base::LogLevel::kError});
-  const std::unique_ptr<engine::Backend> backend = MakeBackend(flags);
   const auto run = [&]() -> absl::StatusOr<v1::PredictionReport> {
+    ASSIGN_OR_RETURN(const std::unique_ptr<engine::Backend> backend, MakeBackend(flags));
     ASSIGN_OR_RETURN(const std::string text, base::ReadFile(files.job));
     v1::PredictionJob job;
     if (!google::protobuf::util::JsonStringToMessage(text, &job).ok()) {
@@ -94,6 +112,22 @@ int Evaluate(const Flags& flags, const EvaluateFlags& files) {
   return kExitFailure;
 }
 
+int Tune(const Flags& flags, const std::string& path) {
+  const auto run = [&]() -> absl::Status {
+    ASSIGN_OR_RETURN(
+        const engine::cpu::KernelTable table,
+        engine::cpu::TuneKernels(static_cast<int>(flags.threads_per_trial), [](double done) {
+          std::cerr << "\rmeasured " << static_cast<int>(100 * done) << " %"
+                    << (done < 1 ? "" : "\n") << std::flush;
+        }));
+    return base::WriteFileDurably(path, table.ToText());
+  };
+  const absl::Status status = run();
+  if (status.ok()) return 0;
+  std::cerr << kName << ": " << status.message() << "\n";
+  return kExitFailure;
+}
+
 void AddTrainerOptions(CLI::App& app, Flags& flags) {
   app.add_option("--socket-fd", flags.socket_fd, "Inherited descriptor of the socket to the worker")
       ->check(CLI::NonNegativeNumber);
@@ -103,12 +137,14 @@ void AddTrainerOptions(CLI::App& app, Flags& flags) {
   app.add_option("--trial-memory-bytes", flags.trial_memory_bytes,
                  "Memory of one trial; 0: no limit")
       ->check(CLI::NonNegativeNumber);
+  app.add_option("--kernel-table", flags.kernel_table, "File with the fastest kernels");
   app.add_option("--backend", flags.backend, "Engine")->check(CLI::IsMember({"cpu", "reference"}));
 }
 
 int Main(int argc, char** argv) {
   Flags flags;
   EvaluateFlags files;
+  std::string tune_path;
   CLI::App app("Runs trials for the graft-worker that starts it; not to be started by hand.",
                kName);
   app.set_version_flag("--version", base::VersionLine(kName));
@@ -117,12 +153,16 @@ int Main(int argc, char** argv) {
   evaluate->fallthrough();
   evaluate->add_option("job", files.job, "graft.v1.PredictionJob in JSON")->required();
   evaluate->add_option("report", files.report, "File for the PredictionReport")->required();
+  CLI::App* tune = app.add_subcommand(kTune, "Measures which kernels are fastest here");
+  tune->fallthrough();
+  tune->add_option("table", tune_path, "File for the kernel table")->required();
   try {
     app.parse(argc, argv);
-    if (!*evaluate && flags.socket_fd < 0) throw CLI::RequiredError("--socket-fd");
+    if (!*evaluate && !*tune && flags.socket_fd < 0) throw CLI::RequiredError("--socket-fd");
   } catch (const CLI::ParseError& error) {
     return app.exit(error) == 0 ? 0 : kExitUsage;
   }
+  if (*tune) return Tune(flags, tune_path);
   return *evaluate ? Evaluate(flags, files) : Serve(flags);
 }
 

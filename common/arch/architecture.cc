@@ -22,11 +22,15 @@ std::int64_t SaturatingSum(std::int64_t a, std::int64_t b) {
   return sum;
 }
 
-std::int64_t Macs(const Node& node, const std::vector<Node>& nodes) {
-  if (node.op->cost == nullptr) return 0;
+std::vector<ValueType> OperandTypes(const Node& node, const std::vector<Node>& nodes) {
   std::vector<ValueType> types;
   for (const NodeIndex operand : node.operands) types.push_back(nodes[operand].type);
-  return node.op->cost(node.attributes, types, node.type).macs;
+  return types;
+}
+
+std::int64_t Macs(const Node& node, const std::vector<Node>& nodes) {
+  if (node.op->cost == nullptr) return 0;
+  return node.op->cost(node.attributes, OperandTypes(node, nodes), node.type).macs;
 }
 
 }  // namespace
@@ -103,6 +107,12 @@ std::span<const NodeIndex> Architecture::inputs() const { return graph_->inputs;
 
 std::span<const NodeIndex> Architecture::parameters() const { return graph_->parameters; }
 
+ChannelBehaviour Architecture::channels(NodeIndex index) const {
+  const Node& found = node(index);
+  if (found.op->channels_of == nullptr) return found.op->channels;
+  return found.op->channels_of(found.attributes, OperandTypes(found, graph_->nodes));
+}
+
 std::span<const NodeIndex> Architecture::users(NodeIndex index) const {
   node(index);  // checks the index
   const int begin = graph_->user_begin[index];
@@ -129,7 +139,8 @@ std::vector<LayerDef> Architecture::ToLayers() const {
   std::vector<LayerDef> layers;
   layers.reserve(graph_->nodes.size());
   for (const Node& node : graph_->nodes) {
-    LayerDef layer{node.id, node.op->name, node.attributes, {}};
+    LayerDef layer{
+        node.id, node.op->name, WithoutNeutral(node.op->attributes, node.attributes), {}};
     for (const NodeIndex operand : node.operands) {
       layer.operands.push_back(graph_->nodes[operand].id);
     }

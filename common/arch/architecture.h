@@ -90,6 +90,8 @@ class Architecture {
   std::span<const NodeIndex> inputs() const;
   // `parameter` nodes in canonical order, statistics included.
   std::span<const NodeIndex> parameters() const;
+  // What the node does with channels.
+  ChannelBehaviour channels(NodeIndex index) const;
   // Users of each node's value, in canonical order, once per use.
   std::span<const NodeIndex> users(NodeIndex index) const;
 

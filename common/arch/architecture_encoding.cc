@@ -67,7 +67,7 @@ std::string EncodeGraph(std::span<const Node> nodes, std::span<const Output> out
   for (const Node& node : nodes) {
     encoder.List(kNodeFields);
     encoder.String(node.op->name);
-    EncodeAttributes(node.attributes, encoder);
+    EncodeAttributes(WithoutNeutral(node.op->attributes, node.attributes), encoder);
     encoder.List(node.operands.size());
     for (const NodeIndex operand : node.operands) encoder.U64(operand);
   }

@@ -15,7 +15,9 @@
 //     u64     the canonical index of its node
 //
 // Every attribute that the operator declares is written, defaults included, in its declared type: a
-// default that changes later changes no fingerprint of what was written before. Layer ids are not
+// default that changes later changes no fingerprint of what was written before. Only an attribute
+// that the operator got later (AttributeSpec::neutral_default) is left out where it has its
+// default, which is what the operator did before: those fingerprints stay, too. Layer ids are not
 // written. An input is told from the others by its attribute `index`.
 //
 // For example, the node `relu` of node 0 is these bytes:

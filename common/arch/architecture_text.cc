@@ -128,7 +128,9 @@ class Summarizer {
       return absl::StrCat("C", weight.dim(0), Pair("k", weight.dim(2), weight.dim(3)),
                           Strides(node.attributes, 1, 1));
     }
-    if (op == "linear") return absl::StrCat("F", node.type.shape.dim(0));
+    if (op == "linear") {
+      return absl::StrCat("F", node.type.shape.dim(ChannelAxis(node.type.shape)));
+    }
     if (op == "max_pool") return PoolToken("P", node.attributes);
     if (op == "average_pool") return PoolToken("A", node.attributes);
     if (op == "global_max_pool") return "GMP";
@@ -183,7 +185,7 @@ std::string Render(const Architecture& architecture) {
   for (const Node& node : architecture.nodes()) {
     if (node.op->name == "parameter") continue;
     const std::string operands = OperandText(architecture, node);
-    const std::string attributes = ToString(node.attributes);
+    const std::string attributes = ToString(WithoutNeutral(node.op->attributes, node.attributes));
     std::string line = absl::StrFormat("%-*s  %-*s  %-*s  %s", id_width, node.id, op_width,
                                        node.op->name, type_width, ToString(node.type), operands);
     if (!attributes.empty())

@@ -212,6 +212,24 @@ absl::StatusOr<Attributes> CheckAttributes(const std::vector<AttributeSpec>& spe
   return checked;
 }
 
+Attributes WithoutNeutral(const std::vector<AttributeSpec>& specs, const Attributes& checked) {
+  Attributes kept = checked;
+  for (const AttributeSpec& spec : specs) {
+    const auto found = kept.find(spec.name);
+    if (spec.neutral_default && found != kept.end() && found->second == spec.default_value) {
+      kept.erase(found);
+    }
+  }
+  return kept;
+}
+
+AttributeValue ValueOrDefault(const AttributeSpec& spec, const Attributes& given) {
+  const auto found = given.find(spec.name);
+  if (found == given.end()) return *spec.default_value;
+  absl::StatusOr<AttributeValue> value = CheckValue(spec, found->second);
+  return value.ok() ? *std::move(value) : *spec.default_value;
+}
+
 bool GetBool(const Attributes& attributes, std::string_view name) {
   return Get<bool>(attributes, name);
 }

@@ -47,6 +47,10 @@ struct AttributeSpec {
   int length = 0;
   // Values that a string may take; empty: any of at most kMaxStringLength bytes.
   std::vector<std::string> choices;
+  // For an attribute that an operator got later: its default is what the operator did before.
+  // Encoding, definitions and text leave it out where it has its default, so that the fingerprints
+  // of what was written before stay.
+  bool neutral_default = false;
 };
 
 // `given` with defaults filled in and values brought to their declared type (an integral double to
@@ -55,6 +59,14 @@ struct AttributeSpec {
 // of another type, out of bounds.
 absl::StatusOr<Attributes> CheckAttributes(const std::vector<AttributeSpec>& specs,
                                            const Attributes& given);
+
+// Checked attributes without those that have a neutral default and are equal to it. CheckAttributes
+// puts them back.
+Attributes WithoutNeutral(const std::vector<AttributeSpec>& specs, const Attributes& checked);
+
+// The value that `given`, not checked yet, has for an attribute with a default: checked, or the
+// default where it is missing or wrong (CheckAttributes says so later).
+AttributeValue ValueOrDefault(const AttributeSpec& spec, const Attributes& given);
 
 // Typed access to checked attributes; a missing name or another type is a crash.
 bool GetBool(const Attributes& attributes, std::string_view name);

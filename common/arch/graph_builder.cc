@@ -152,7 +152,8 @@ absl::StatusOr<std::vector<NodeIndex>> GraphBuilder::ResolveOperands(
     }
     const OperandSpec& spec = OperandAt(op, i, count);
     const bool parameter = spec.kind == OperandSpec::Kind::kParameter;
-    if (parameter == type(*index).batched) {
+    const bool batched = type(*index).batched;
+    if (parameter ? batched : !batched && !spec.unbatched) {
       return base::InvalidFieldError(operand_field,
                                      absl::StrCat(op.name, " operand ", spec.name, " must ",
                                                   parameter ? "not be" : "be", " batched"));

@@ -20,6 +20,8 @@ std::string ToString(const ValueType& type) {
   return absl::StrCat(base::ToAbsl(tensor::Name(type.dtype)), "[", dims, "]");
 }
 
+int ChannelAxis(const tensor::Shape& shape) { return shape.rank() == 2 ? 1 : 0; }
+
 absl::StatusOr<Attributes> CheckAttributes(const OperatorSpec& op, const Attributes& given) {
   ASSIGN_OR_RETURN(Attributes checked, CheckAttributes(op.attributes, given));
   if (op.complete != nullptr) op.complete(checked);

@@ -20,7 +20,7 @@
 namespace graft::arch {
 
 // Type of a value of the graph. `shape` excludes the batch: a batched value of shape [C, H, W] is a
-// tensor [N, C, H, W]; a parameter is not batched. Channels are axis 0 of a batched shape.
+// tensor [N, C, H, W]; a parameter is not batched.
 struct ValueType {
   tensor::DType dtype = tensor::DType::kFloat32;
   bool batched = true;
@@ -31,12 +31,17 @@ struct ValueType {
 
 std::string ToString(const ValueType& type);  // "float32[N,4,28,28]"
 
+// The axis of a value's channels (features): the last one of tokens [T, D], the first one of all
+// others, [C, H, W] and [F].
+int ChannelAxis(const tensor::Shape& shape);
+
 // What an operator does with the channels of its data operands (design.md, foundation 4).
 enum class ChannelBehaviour {
   kSource,   // no data operand: input, parameter
   kAbsorb,   // consumes channels and makes its own: convolution, linear
-  kPass,     // output channel i is operand channel i: batch norm, activation, pooling, dropout
-  kJoin,     // output channel i is made of channel i of every operand: add
+  kPass,     // output channel i is operand channel i: batch norm, activation, pooling, dropout,
+             // depthwise convolution
+  kJoin,     // output channel i is made of channel i of every operand: add, multiply
   kOffset,   // output channels are the operands' in order: concat
   kMap,      // each channel becomes a run of consecutive channels: flatten
   kBarrier,  // not to be widened through: softmax, losses
@@ -64,6 +69,9 @@ struct OperandSpec {
   Kind kind = Kind::kData;
   bool optional = false;  // only trailing operands may be left out
   bool variadic = false;  // one or more; only the last data operand
+  // Data only: a value that is not batched is taken as well, so that weights can be computed from
+  // parameters (design.md, foundation 2).
+  bool unbatched = false;
   // Parameters only: one role an axis; the default initialiser; statistics are not trainable.
   std::vector<AxisRole> axes;
   Initializer initializer = Initializer::kZeros;
@@ -91,6 +99,14 @@ struct OperatorSpec {
   std::vector<AttributeSpec> attributes;
   std::vector<OperandSpec> operands;
   ChannelBehaviour channels = ChannelBehaviour::kBarrier;
+  // For an operator whose behaviour depends on its attributes and operands; null: `channels`. Read
+  // it through Architecture::channels.
+  std::function<ChannelBehaviour(const Attributes&, std::span<const ValueType>)> channels_of;
+  // Why kBarrier, for messages: "its groups hold several channels".
+  std::string barrier_reason;
+  // An integer attribute that counts the channels wherever the behaviour is kPass (a depthwise
+  // convolution's groups): it follows a change of width. Empty: none.
+  std::string width_attribute;
 
   // Result type from checked attributes and operand types.
   // INVALID_ARGUMENT says which operand or attribute does not fit and what was expected.
@@ -107,7 +123,7 @@ struct OperatorSpec {
   // Attributes of the short form alone (`filters`, `kernel`, `units`, `bias`); `expand` turns them,
   // with the types of the data operands, into parameters, and may fill in ordinary attributes (the
   // padding that keeps the size): they are what the user wrote, not checked yet. Null: the operator
-  // takes no parameters.
+  // takes no parameters and has nothing to fill in.
   std::vector<AttributeSpec> construction_attributes;
   std::function<absl::StatusOr<std::vector<ParameterRequest>>(
       const Attributes& construction, std::span<const ValueType> data, Attributes& attributes)>

@@ -19,7 +19,8 @@ absl::Status CheckOperands(const arch::Architecture& architecture, const arch::N
   for (int i = 0; i < count; ++i) {
     const arch::OperandSpec& spec = arch::OperandAt(*node.op, i, count);
     const bool expected = spec.kind == arch::OperandSpec::Kind::kData;
-    if (architecture.node(node.operands[i]).type.batched != expected) {
+    const bool batched = architecture.node(node.operands[i]).type.batched;
+    if (batched != expected && !spec.unbatched) {
       return absl::UnimplementedError(absl::StrCat(Describe(node), ": operand ", spec.name,
                                                    expected ? " is not batched" : " is batched"));
     }
@@ -39,18 +40,32 @@ absl::Status CheckFetch(const arch::Architecture& architecture, arch::NodeIndex 
   return absl::OkStatus();
 }
 
-// Labels of a loss that are fed directly.
-absl::Status CheckLabels(const arch::Architecture& architecture, const arch::Node& loss,
-                         const Feed& feed) {
-  const arch::Node& labels = architecture.node(loss.operands[1]);
-  if (labels.op->name != "input") return absl::OkStatus();
-  const std::int64_t classes = architecture.node(loss.operands[0]).type.shape.dim(0);
+// Integers that are fed directly: all must be in [0, count).
+absl::Status CheckIntegers(const arch::Node& input, const Feed& feed, absl::string_view name,
+                           std::int64_t count, absl::string_view things) {
+  if (input.op->name != "input") return absl::OkStatus();
+  const std::int64_t size = input.type.shape.ElementCount();
   const auto* const fed =
-      static_cast<const std::int32_t*>(feed.inputs[arch::GetInt(labels.attributes, "index")]);
-  for (std::int64_t n = 0; n < feed.count; ++n) {
-    if (fed[n] >= 0 && fed[n] < classes) continue;
+      static_cast<const std::int32_t*>(feed.inputs[arch::GetInt(input.attributes, "index")]);
+  for (std::int64_t i = 0; i < feed.count * size; ++i) {
+    if (fed[i] >= 0 && fed[i] < count) continue;
     return absl::InvalidArgumentError(
-        absl::StrCat("label ", fed[n], " of example ", n, " for ", classes, " classes"));
+        absl::StrCat(name, " ", fed[i], " of example ", i / size, " for ", count, " ", things));
+  }
+  return absl::OkStatus();
+}
+
+// What a node reads as an index.
+absl::Status CheckIndices(const arch::Architecture& architecture, const arch::Node& node,
+                          const Feed& feed) {
+  const auto operand = [&](int i) -> const arch::Node& {
+    return architecture.node(node.operands[i]);
+  };
+  if (node.op->name == "softmax_cross_entropy") {
+    return CheckIntegers(operand(1), feed, "label", operand(0).type.shape.dim(0), "classes");
+  }
+  if (node.op->name == "embedding") {
+    return CheckIntegers(operand(0), feed, "id", operand(1).type.shape.dim(0), "rows");
   }
   return absl::OkStatus();
 }
@@ -114,9 +129,7 @@ absl::Status CheckRun(const arch::Architecture& architecture, const PlanOptions&
         parameters.values().size(), " parameter elements for a layout of ", layout.size()));
   }
   for (const arch::Node& node : architecture.nodes()) {
-    if (node.op->name == "softmax_cross_entropy") {
-      RETURN_IF_ERROR(CheckLabels(architecture, node, feed));
-    }
+    RETURN_IF_ERROR(CheckIndices(architecture, node, feed));
   }
   if (mode == Mode::kInference || feed.count > 1) return absl::OkStatus();
   for (const arch::Node& node : architecture.nodes()) {

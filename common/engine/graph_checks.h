@@ -17,8 +17,8 @@ namespace graft::engine {
 absl::Status CheckCompilable(const arch::Architecture& architecture, const PlanOptions& options);
 
 // Whether a run fits its plan. INVALID_ARGUMENT: the count, the number of inputs, a null input, the
-// size of `parameters`, a label that is no class, or a batch norm in training over a single element
-// a channel.
+// size of `parameters`, a label that is no class, an id that is no row of its table, or a batch
+// norm in training over a single element a channel.
 absl::Status CheckRun(const arch::Architecture& architecture, const PlanOptions& options, Mode mode,
                       const Feed& feed, const ParameterLayout& layout,
                       const ParameterVector& parameters);

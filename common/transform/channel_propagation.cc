@@ -21,7 +21,16 @@ using arch::Node;
 using arch::NodeIndex;
 using arch::OperandSpec;
 
-int Channels(const Node& node) { return static_cast<int>(node.type.shape.dim(0)); }
+int Channels(const Node& node) {
+  return static_cast<int>(node.type.shape.dim(arch::ChannelAxis(node.type.shape)));
+}
+
+absl::Status CannotWidenThrough(const Node& node) {
+  const std::string& reason = node.op->barrier_reason;
+  return absl::InvalidArgumentError(absl::StrCat("cannot widen through ", node.id, " (",
+                                                 node.op->name, ")", reason.empty() ? "" : ": ",
+                                                 reason));
+}
 
 const OperandSpec& OperandSpecOf(const Node& node, size_t position) {
   return arch::OperandAt(*node.op, static_cast<int>(position),
@@ -105,6 +114,7 @@ class Propagator {
   absl::Status SpreadToUserOf(NodeIndex value, NodeIndex user);
   absl::Status SpreadToSharers(NodeIndex parameter, int axis, const ChannelMap& map);
 
+  AxisRole RoleOf(const Node& node, size_t position, int axis) const;
   absl::Status SetOperandMaps(NodeIndex node, const ChannelMap& map);
   absl::Status SetParameterMaps(NodeIndex node, AxisRole role, const ChannelMap& map);
   absl::Status SetPartMaps(NodeIndex concatenation, const ChannelMap& map);
@@ -116,6 +126,7 @@ class Propagator {
   }
   absl::StatusOr<bool> ConsumesAxis(NodeIndex parameter, int axis) const;
   absl::StatusOr<std::vector<AxisMap>> AxisMapsOf(NodeIndex parameter) const;
+  void FollowWidths(std::vector<arch::LayerDef>& layers) const;
   void CheckChannels(const arch::Architecture& child) const;
 
   const arch::Architecture& parent_;
@@ -131,7 +142,7 @@ class Propagator {
 
 absl::Status Propagator::Start(const ChannelChange& change) {
   const Node& producer = parent_.node(change.producer);
-  if (producer.op->channels != ChannelBehaviour::kAbsorb) {
+  if (parent_.channels(change.producer) != ChannelBehaviour::kAbsorb) {
     return absl::InvalidArgumentError(
         absl::StrCat(producer.id, " (", producer.op->name, ") does not make channels of its own"));
   }
@@ -196,11 +207,13 @@ absl::Status Propagator::SetAxisMap(NodeIndex parameter, int axis, const Channel
 absl::Status Propagator::SpreadToDefinition(NodeIndex value) {
   const Node& node = parent_.node(value);
   const ChannelMap map = MapOf(value);
-  switch (node.op->channels) {
+  switch (parent_.channels(value)) {
     case ChannelBehaviour::kAbsorb:
       return SetParameterMaps(value, AxisRole::kOutputChannel, map);
     case ChannelBehaviour::kPass:
       RETURN_IF_ERROR(SetParameterMaps(value, AxisRole::kChannel, map));
+      // A depthwise convolution's own channels are those that pass.
+      RETURN_IF_ERROR(SetParameterMaps(value, AxisRole::kOutputChannel, map));
       return SetOperandMaps(value, map);
     case ChannelBehaviour::kJoin:
       return SetOperandMaps(value, map);
@@ -220,18 +233,19 @@ absl::Status Propagator::SpreadToDefinition(NodeIndex value) {
     case ChannelBehaviour::kBarrier:
       break;
   }
-  return absl::InvalidArgumentError(
-      absl::StrCat("cannot widen through ", node.id, " (", node.op->name, ")"));
+  return CannotWidenThrough(node);
 }
 
 // What a value's new map means for a layer that takes it.
 absl::Status Propagator::SpreadToUserOf(NodeIndex value, NodeIndex user) {
   const Node& node = parent_.node(user);
-  switch (node.op->channels) {
+  switch (parent_.channels(user)) {
     case ChannelBehaviour::kAbsorb:
       return SetParameterMaps(user, AxisRole::kInputChannel, MapOf(value));
     case ChannelBehaviour::kPass:
     case ChannelBehaviour::kJoin:
+      // A single element is repeated over all channels: there is nothing to widen it with.
+      if (Channels(parent_.node(value)) != Channels(node)) break;
       return SetValueMap(user, MapOf(value));
     case ChannelBehaviour::kOffset:
       pending_concatenations_.insert(user);
@@ -244,8 +258,7 @@ absl::Status Propagator::SpreadToUserOf(NodeIndex value, NodeIndex user) {
     case ChannelBehaviour::kBarrier:
       break;
   }
-  return absl::InvalidArgumentError(
-      absl::StrCat("cannot widen through ", node.id, " (", node.op->name, ")"));
+  return CannotWidenThrough(node);
 }
 
 // What the map of a parameter's axis means for each layer that uses it.
@@ -254,10 +267,7 @@ absl::Status Propagator::SpreadToSharers(NodeIndex parameter, int axis, const Ch
     const Node& node = parent_.node(user);
     for (size_t i = 0; i < node.operands.size(); ++i) {
       if (node.operands[i] != parameter) continue;
-      const OperandSpec& spec = OperandSpecOf(node, i);
-      const AxisRole role =
-          spec.kind == OperandSpec::Kind::kParameter ? spec.axes[axis] : AxisRole::kFree;
-      switch (role) {
+      switch (RoleOf(node, i, axis)) {
         case AxisRole::kOutputChannel:
         case AxisRole::kChannel:
           RETURN_IF_ERROR(SetValueMap(user, map));
@@ -274,12 +284,29 @@ absl::Status Propagator::SpreadToSharers(NodeIndex parameter, int axis, const Ch
   return absl::OkStatus();
 }
 
+// What the axis of a node's operand `position`, a parameter, is tied to. A parameter that stands
+// where data does (a scale that a value is multiplied by) has the channels of that data.
+AxisRole Propagator::RoleOf(const Node& node, size_t position, int axis) const {
+  const OperandSpec& spec = OperandSpecOf(node, position);
+  if (spec.kind == OperandSpec::Kind::kParameter) return spec.axes[axis];
+  const Node& parameter = parent_.node(node.operands[position]);
+  return node.type.batched && arch::ChannelAxis(parameter.type.shape) == axis ? AxisRole::kChannel
+                                                                              : AxisRole::kFree;
+}
+
 // Gives `map` to the data operands of a node.
 absl::Status Propagator::SetOperandMaps(NodeIndex node_index, const ChannelMap& map) {
   const Node& node = parent_.node(node_index);
   for (size_t i = 0; i < node.operands.size(); ++i) {
-    if (OperandSpecOf(node, i).kind == OperandSpec::Kind::kData) {
-      RETURN_IF_ERROR(SetValueMap(node.operands[i], map));
+    if (OperandSpecOf(node, i).kind != OperandSpec::Kind::kData) continue;
+    const NodeIndex operand = node.operands[i];
+    const Node& source = parent_.node(operand);
+    const bool joins = parent_.channels(node_index) == ChannelBehaviour::kJoin;
+    if (joins && Channels(source) != Channels(node)) continue;  // repeated over all channels
+    if (source.type.batched) {
+      RETURN_IF_ERROR(SetValueMap(operand, map));
+    } else {
+      RETURN_IF_ERROR(SetAxisMap(operand, arch::ChannelAxis(source.type.shape), map));
     }
   }
   return absl::OkStatus();
@@ -343,8 +370,7 @@ absl::StatusOr<bool> Propagator::ConsumesAxis(NodeIndex parameter, int axis) con
     const Node& node = parent_.node(user);
     for (size_t i = 0; i < node.operands.size(); ++i) {
       if (node.operands[i] != parameter) continue;
-      const AxisRole role = OperandSpecOf(node, i).axes[axis];
-      answers.insert(role == AxisRole::kInputChannel);
+      answers.insert(RoleOf(node, i, axis) == AxisRole::kInputChannel);
     }
   }
   if (answers.size() == 1) return *answers.begin();
@@ -380,10 +406,22 @@ absl::StatusOr<Transformed> Propagator::MakeChild() const {
     }
     rules.push_back(std::move(rule));
   }
+  FollowWidths(layers);
   ASSIGN_OR_RETURN(arch::Architecture child,
                    arch::Architecture::Create(layers, parent_.ToOutputs()));
   CheckChannels(child);
   return Transformed{std::move(child), std::move(rules), Preservation::kExact};
+}
+
+// Attributes that count channels which pass through.
+void Propagator::FollowWidths(std::vector<arch::LayerDef>& layers) const {
+  for (size_t i = 0; i < value_maps_.size(); ++i) {
+    const auto index = static_cast<NodeIndex>(i);
+    const std::string& attribute = parent_.node(index).op->width_attribute;
+    if (attribute.empty() || !value_maps_[i].has_value()) continue;
+    if (parent_.channels(index) != ChannelBehaviour::kPass) continue;
+    layers[i].attributes[attribute] = std::int64_t{Size(*value_maps_[i])};
+  }
 }
 
 // That the operators did what they declare: every value has as many channels as its map says.

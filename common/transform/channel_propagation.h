@@ -5,7 +5,8 @@
 // result, and the roles of a parameter's axes (AxisRole) say which of them it re-indexes. Nothing
 // here knows an operator by name.
 //
-//   pass     the result and the operand have one map; per-channel parameters are indexed with it
+//   pass     the result and the operand have one map; per-channel parameters are indexed with it,
+//            and an attribute that counts the channels follows (a depthwise convolution's groups)
 //   join     the result and every operand have one map, so that all their producers widen together
 //   offset   the result's map is the operands' maps in order, the identity where one does not
 //   change map      each channel of the operand becomes a run of consecutive channels of the result

@@ -104,7 +104,7 @@ UnitIds FreshIds(const Architecture& parent, std::string_view after) {
 std::vector<LayerDef> NewUnit(const Architecture& parent, const Unit& unit, const UnitIds& ids,
                               std::int64_t kernel) {
   const Node& followed = parent.node(unit.layer);
-  const std::int64_t width = followed.type.shape.dim(0);
+  const std::int64_t width = followed.type.shape.dim(arch::ChannelAxis(followed.type.shape));
   const bool is_convolution = followed.op->name == kConvolution;
   constexpr size_t kOperandsWithBias = 3;  // x, weight, bias
   LayerDef layer = {ids.layer, followed.op->name, {}, {parent.node(unit.relu).id}};

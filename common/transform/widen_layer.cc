@@ -58,7 +58,7 @@ absl::StatusOr<NodeIndex> FindProducer(const arch::Architecture& parent, const s
   const std::optional<NodeIndex> index = parent.FindNode(id);
   if (!index.has_value()) return absl::InvalidArgumentError(absl::StrCat("there is no layer ", id));
   const Node& node = parent.node(*index);
-  if (node.op->channels == arch::ChannelBehaviour::kAbsorb) return *index;
+  if (parent.channels(*index) == arch::ChannelBehaviour::kAbsorb) return *index;
   return absl::InvalidArgumentError(absl::StrCat(
       id, " is a ", node.op->name, ", not a layer with channels of its own (convolution, linear)"));
 }
@@ -69,6 +69,7 @@ bool MakesChannels(const arch::Architecture& parent, NodeIndex parameter, int ax
   if (parent.node(parameter).type.shape.rank() < 2) return false;
   for (const NodeIndex user : parent.users(parameter)) {
     const Node& node = parent.node(user);
+    if (parent.channels(user) != arch::ChannelBehaviour::kAbsorb) continue;
     const int count = static_cast<int>(node.operands.size());
     for (int i = 0; i < count; ++i) {
       if (node.operands[i] == parameter &&
@@ -137,7 +138,8 @@ absl::StatusOr<Transformed> WidenLayer::Apply(const arch::Architecture& parent,
                                               std::uint64_t seed) const {
   const std::string& layer = arch::GetString(attributes, "layer");
   ASSIGN_OR_RETURN(const NodeIndex producer, FindProducer(parent, layer));
-  const auto old_width = static_cast<int>(parent.node(producer).type.shape.dim(0));
+  const auto old_width = static_cast<int>(
+      parent.node(producer).type.shape.dim(arch::ChannelAxis(parent.node(producer).type.shape)));
   const auto new_width = static_cast<int>(arch::GetInt(attributes, "width"));
   if (new_width <= old_width) {
     return absl::InvalidArgumentError(

@@ -36,6 +36,36 @@ absl::Status ExpectFeatures(std::string_view operand, const ValueType& type) {
   return Mismatch(operand, "float32 of shape [C,H,W] or [F]", type);
 }
 
+absl::Status ExpectFeatureRows(std::string_view operand, const ValueType& type) {
+  const int rank = type.shape.rank();
+  if (type.dtype == tensor::DType::kFloat32 && (rank == 1 || rank == 2)) return absl::OkStatus();
+  return Mismatch(operand, "float32 of shape [F] or [T,F]", type);
+}
+
+absl::Status ExpectTokens(std::string_view operand, const ValueType& type) {
+  if (type.dtype == tensor::DType::kFloat32 && type.shape.rank() == 2) return absl::OkStatus();
+  return Mismatch(operand, "float32 of shape [T,D]", type);
+}
+
+absl::Status ExpectRows(std::string_view operand, const ValueType& type) {
+  const int rank = type.shape.rank();
+  if (type.dtype == tensor::DType::kFloat32 && rank >= 1 && rank <= (type.batched ? 3 : 2)) {
+    return absl::OkStatus();
+  }
+  return Mismatch(operand,
+                  type.batched ? "float32 of shape [C,H,W], [T,D] or [F]"
+                               : "float32 of shape [T,D] or [F] where it is not batched",
+                  type);
+}
+
+absl::Status ExpectArray(std::string_view operand, const ValueType& type) {
+  if (type.dtype == tensor::DType::kFloat32 && type.shape.rank() >= 1 &&
+      (!type.batched || type.shape.rank() <= 3)) {
+    return absl::OkStatus();
+  }
+  return Mismatch(operand, "float32 of one to three axes", type);
+}
+
 absl::Status ExpectShape(std::string_view operand, const ValueType& type,
                          const tensor::Shape& shape) {
   if (type.dtype == tensor::DType::kFloat32 && type.shape == shape) return absl::OkStatus();
@@ -48,9 +78,21 @@ absl::StatusOr<ValueType> Features(std::initializer_list<std::int64_t> dimension
   return ValueType{tensor::DType::kFloat32, true, shape};
 }
 
+absl::StatusOr<ValueType> WithShape(const ValueType& type,
+                                    std::span<const std::int64_t> dimensions) {
+  ASSIGN_OR_RETURN(const tensor::Shape shape, tensor::Shape::Create(dimensions));
+  return ValueType{type.dtype, type.batched, shape};
+}
+
+absl::StatusOr<ValueType> InferElementwise(const Attributes&, std::span<const ValueType> operands) {
+  RETURN_IF_ERROR(ExpectArray("x", operands[0]));
+  return operands[0];
+}
+
 absl::StatusOr<std::int64_t> OutputExtent(const Window& window, int axis, std::int64_t extent) {
   const std::string_view name = axis == 0 ? "height" : "width";
-  const std::int64_t kernel = window.kernel[axis];
+  const std::int64_t dilation = window.dilation.empty() ? 1 : window.dilation[axis];
+  const std::int64_t kernel = (window.kernel[axis] - 1) * dilation + 1;
   const std::int64_t before = window.padding[axis];
   const std::int64_t after = window.padding[axis + 2];
   if (before >= kernel || after >= kernel) {
@@ -63,7 +105,11 @@ absl::StatusOr<std::int64_t> OutputExtent(const Window& window, int axis, std::i
         "the window does not fit, the result would be below 1x1: kernel ", base::ToAbsl(name), " ",
         kernel, " over ", base::ToAbsl(name), " ", extent, " with padding ", before + after));
   }
-  return (extent + before + after - kernel) / window.strides[axis] + 1;
+  const std::int64_t stride = window.strides[axis];
+  const std::int64_t free = extent + before + after - kernel;
+  const std::int64_t last = free / stride;
+  const bool reaches_out = window.ceil_mode && free % stride != 0;
+  return last + (reaches_out && (last + 1) * stride < extent + before ? 2 : 1);
 }
 
 AttributeSpec KernelAttribute() {
@@ -83,6 +129,17 @@ AttributeSpec PaddingAttribute() {
           .minimum = 0,
           .maximum = kMaxExtent,
           .length = 4};
+}
+
+AttributeSpec DilationAttribute() {
+  return {.name = "dilation",
+          .type = AttributeType::kInts,
+          .summary = "distance between neighbouring taps of the kernel along height and width",
+          .default_value = std::vector<std::int64_t>{1, 1},
+          .minimum = 1,
+          .maximum = kMaxExtent,
+          .length = 2,
+          .neutral_default = true};
 }
 
 std::int64_t SaturatingProduct(std::initializer_list<std::int64_t> factors) {

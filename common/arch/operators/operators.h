@@ -11,30 +11,69 @@ namespace graft::arch::operators {
 OperatorSpec Input();
 OperatorSpec Parameter();
 
-// convolution.cc, linear.cc
+// convolution.cc, linear.cc, embedding.cc
 OperatorSpec Convolution();
 OperatorSpec Linear();
+OperatorSpec Embedding();
+
+// attention.cc: products of values.
+OperatorSpec Matmul();
+OperatorSpec Attention();
 
 // batch_norm.cc
 OperatorSpec BatchNorm();
 
-// activation.cc: element by element, without parameters.
-OperatorSpec Relu();
-OperatorSpec Dropout();
+// feature_norm.cc: each example by itself.
+OperatorSpec LayerNorm();
+OperatorSpec RmsNorm();
+OperatorSpec GroupNorm();
 
-// pooling.cc
+// activation.cc: without parameters.
+OperatorSpec Relu();
+OperatorSpec LeakyRelu();
+OperatorSpec Relu6();
+OperatorSpec Gelu();
+OperatorSpec Silu();
+OperatorSpec HardSwish();
+OperatorSpec Sigmoid();
+OperatorSpec Tanh();
+OperatorSpec Softmax();
+
+// dropout.cc
+OperatorSpec Dropout();
+OperatorSpec DropPath();
+
+// quantiser.cc
+OperatorSpec Sign();
+OperatorSpec PowerOfTwo();
+
+// pooling.cc, upsample.cc
 OperatorSpec MaxPool();
 OperatorSpec AveragePool();
 OperatorSpec GlobalMaxPool();
 OperatorSpec GlobalAveragePool();
+OperatorSpec Upsample();
 
-// structure.cc: arrangement of values.
-OperatorSpec Flatten();
+// elementwise.cc: of several values.
 OperatorSpec Add();
+OperatorSpec Multiply();
+
+// structure.cc, rearrange.cc: arrangement of values.
+OperatorSpec Flatten();
 OperatorSpec Concat();
+OperatorSpec Slice();
+OperatorSpec Pad();
+OperatorSpec Transpose();
+OperatorSpec Tokens();
+OperatorSpec FeatureMap();
 
 // loss.cc
 OperatorSpec SoftmaxCrossEntropy();
+OperatorSpec SoftLabelCrossEntropy();
+OperatorSpec BinaryCrossEntropy();
+OperatorSpec FocalLoss();
+OperatorSpec MeanSquaredError();
+OperatorSpec KlDivergence();
 
 }  // namespace graft::arch::operators
 

@@ -10,8 +10,10 @@ absl::StatusOr<ValueType> InferWindow(const Attributes& attributes,
                                       std::span<const ValueType> operands) {
   RETURN_IF_ERROR(ExpectFeatureMap("x", operands[0]));
   const tensor::Shape& x = operands[0].shape;
-  const Window window{GetInts(attributes, "kernel"), GetInts(attributes, "strides"),
-                      GetInts(attributes, "padding")};
+  const Window window{.kernel = GetInts(attributes, "kernel"),
+                      .strides = GetInts(attributes, "strides"),
+                      .padding = GetInts(attributes, "padding"),
+                      .ceil_mode = GetBool(attributes, "ceil_mode")};
   ASSIGN_OR_RETURN(const std::int64_t height, OutputExtent(window, 0, x.dim(1)));
   ASSIGN_OR_RETURN(const std::int64_t width, OutputExtent(window, 1, x.dim(2)));
   return Features({x.dim(0), height, width});
@@ -44,7 +46,13 @@ OperatorSpec WindowPool(std::string name, std::string summary) {
                       .minimum = 0,
                       .maximum = 1 << 16,
                       .length = 2},
-                     PaddingAttribute()},
+                     PaddingAttribute(),
+                     {.name = "ceil_mode",
+                      .type = AttributeType::kBool,
+                      .summary = "whether the result's extent is rounded up: a last window reaches "
+                                 "beyond the padding",
+                      .default_value = false,
+                      .neutral_default = true}},
       .operands = {{.name = "x"}},
       .channels = ChannelBehaviour::kPass,
       .infer = InferWindow,

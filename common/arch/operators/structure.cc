@@ -23,36 +23,27 @@ absl::Status Differs(std::size_t position, const ValueType& first, const ValueTy
                                                  " but x[0] is ", ToString(first), ": ", rule));
 }
 
-absl::StatusOr<ValueType> InferAdd(const Attributes&, std::span<const ValueType> operands) {
-  RETURN_IF_ERROR(ExpectSeveral(operands));
-  for (std::size_t i = 0; i < operands.size(); ++i) {
-    RETURN_IF_ERROR(ExpectFeatures("x", operands[i]));
-    if (operands[i] != operands[0]) {
-      return Differs(i, operands[0], operands[i], "all must be equal");
-    }
-  }
-  return operands[0];
-}
-
-// x[i]: [C_i, H, W] or [F_i] -> [sum C_i, H, W] or [sum F_i]
+// x[i]: [C_i, H, W], [T, C_i] or [C_i] -> one of sum C_i channels
 absl::StatusOr<ValueType> InferConcat(const Attributes&, std::span<const ValueType> operands) {
   RETURN_IF_ERROR(ExpectSeveral(operands));
   const tensor::Shape& first = operands[0].shape;
+  const int axis = ChannelAxis(first);
   std::int64_t channels = 0;
   for (std::size_t i = 0; i < operands.size(); ++i) {
-    RETURN_IF_ERROR(ExpectFeatures("x", operands[i]));
+    RETURN_IF_ERROR(ExpectRows("x", operands[i]));
     const tensor::Shape& shape = operands[i].shape;
-    const bool same_rank = shape.rank() == first.rank();
-    if (!same_rank ||
-        (shape.rank() == 3 && (shape.dim(1) != first.dim(1) || shape.dim(2) != first.dim(2)))) {
-      return Differs(i, operands[0], operands[i], "all but the channels must be equal");
+    bool fits = shape.rank() == first.rank();
+    for (int other = 0; fits && other < first.rank(); ++other) {
+      fits = other == axis || shape.dim(other) == first.dim(other);
     }
-    if (__builtin_add_overflow(channels, shape.dim(0), &channels)) {
+    if (!fits) return Differs(i, operands[0], operands[i], "all but the channels must be equal");
+    if (__builtin_add_overflow(channels, shape.dim(axis), &channels)) {
       return absl::InvalidArgumentError("too many channels");
     }
   }
-  if (first.rank() == 1) return Features({channels});
-  return Features({channels, first.dim(1), first.dim(2)});
+  std::vector<std::int64_t> dimensions(first.dims().begin(), first.dims().end());
+  dimensions[axis] = channels;
+  return WithShape(operands[0], dimensions);
 }
 
 }  // namespace
@@ -64,16 +55,6 @@ OperatorSpec Flatten() {
       .operands = {{.name = "x"}},
       .channels = ChannelBehaviour::kMap,
       .infer = InferFlatten,
-  };
-}
-
-OperatorSpec Add() {
-  return {
-      .name = "add",
-      .summary = "Element-wise sum of two or more values of one shape",
-      .operands = {{.name = "x", .variadic = true}},
-      .channels = ChannelBehaviour::kJoin,
-      .infer = InferAdd,
   };
 }
 

@@ -1,117 +1,240 @@
+// Functions of one element, and softmax.
+#include <map>
+
+#include "common/engine/cpu/float_math.h"
 #include "common/engine/cpu/kernel.h"
-#include "common/engine/cpu/loops.h"
+#include "common/engine/cpu/rows.h"
 #include "common/engine/cpu/simd.h"
-#include "common/engine/dropout.h"
 
 namespace graft::engine::cpu {
 namespace {
 
-// y = max(x, 0); a NaN stays.
-GRAFT_SIMD void ReluForward(const float* __restrict x, std::int64_t size, float* __restrict y) {
-  for (std::int64_t i = 0; i < size; ++i) y[i] = x[i] < 0.0F ? 0.0F : x[i];
+// Each has f(x) and dy f'(x); at a kink the derivative of the half that is 0 or less. `a` is the
+// function's attribute.
+
+struct Relu {
+  static GRAFT_INLINE float Value(float x, float) { return x < 0.0F ? 0.0F : x; }  // a NaN stays
+  static GRAFT_INLINE float Gradient(float x, float dy, float) { return x > 0.0F ? dy : 0.0F; }
+};
+
+struct LeakyRelu {
+  static GRAFT_INLINE float Value(float x, float slope) { return x > 0.0F ? x : slope * x; }
+  static GRAFT_INLINE float Gradient(float x, float dy, float slope) {
+    return x > 0.0F ? dy : slope * dy;
+  }
+};
+
+struct Relu6 {
+  static GRAFT_INLINE float Value(float x, float) {
+    const float above = x < 0.0F ? 0.0F : x;
+    return above > 6.0F ? 6.0F : above;
+  }
+  static GRAFT_INLINE float Gradient(float x, float dy, float) {
+    return (x > 0.0F) & (x < 6.0F) ? dy : 0.0F;
+  }
+};
+
+struct Gelu {
+  static GRAFT_INLINE float Value(float x, float) { return x * NormalCdf(x); }
+  static GRAFT_INLINE float Gradient(float x, float dy, float) {
+    return dy * (NormalCdf(x) + x * NormalPdf(x));
+  }
+};
+
+// x (1 + tanh(c (x + b x^3))) / 2 = x sigmoid(2 c (x + b x^3)), c = sqrt(2 / pi), b = 0.044715.
+struct GeluTanh {
+  static GRAFT_INLINE float Value(float x, float) { return x * Sigmoid(Argument(x)); }
+  static GRAFT_INLINE float Gradient(float x, float dy, float) {
+    const float s = Sigmoid(Argument(x));
+    return dy * (s + x * s * Sigmoid(-Argument(x)) * (1.59576912F + 0.214064449F * (x * x)));
+  }
+  static GRAFT_INLINE float Argument(float x) {
+    return x * (1.59576912F + 0.0713548163F * (x * x));
+  }
+};
+
+struct Silu {
+  static GRAFT_INLINE float Value(float x, float) { return x * Sigmoid(x); }
+  static GRAFT_INLINE float Gradient(float x, float dy, float) {
+    return dy * (Sigmoid(x) * (1.0F + x * Sigmoid(-x)));
+  }
+};
+
+struct HardSwish {
+  static GRAFT_INLINE float Value(float x, float) {
+    return x * (Relu6::Value(x + 3.0F, 0) * (1.0F / 6));
+  }
+  static GRAFT_INLINE float Gradient(float x, float dy, float) {
+    const float middle = (2.0F * x + 3.0F) * (1.0F / 6);
+    const float upper = x >= 3.0F ? dy : dy * middle;
+    return x <= -3.0F ? 0.0F : upper;
+  }
+};
+
+struct SigmoidFunction {
+  static GRAFT_INLINE float Value(float x, float) { return Sigmoid(x); }
+  static GRAFT_INLINE float Gradient(float x, float dy, float) {
+    return dy * (Sigmoid(x) * Sigmoid(-x));
+  }
+};
+
+struct TanhFunction {
+  static GRAFT_INLINE float Value(float x, float) { return Tanh(x); }
+  static GRAFT_INLINE float Gradient(float x, float dy, float) {
+    const float t = Tanh(x);
+    return dy * ((1.0F - t) * (1.0F + t));
+  }
+};
+
+enum class Function : std::uint8_t {
+  kRelu,
+  kLeakyRelu,
+  kRelu6,
+  kGelu,
+  kGeluTanh,
+  kSilu,
+  kHardSwish,
+  kSigmoid,
+  kTanh,
+};
+
+// Calls f with the struct of the function.
+template <typename F>
+GRAFT_INLINE void With(Function function, F f) {
+  switch (function) {
+    case Function::kRelu:
+      return f(Relu());
+    case Function::kLeakyRelu:
+      return f(LeakyRelu());
+    case Function::kRelu6:
+      return f(Relu6());
+    case Function::kGelu:
+      return f(Gelu());
+    case Function::kGeluTanh:
+      return f(GeluTanh());
+    case Function::kSilu:
+      return f(Silu());
+    case Function::kHardSwish:
+      return f(HardSwish());
+    case Function::kSigmoid:
+      return f(SigmoidFunction());
+    case Function::kTanh:
+      return f(TanhFunction());
+  }
 }
 
-GRAFT_SIMD void ReluBackward(const float* __restrict y, const float* __restrict dy,
-                             std::int64_t size, float* __restrict dx) {
-  for (std::int64_t i = 0; i < size; ++i) dx[i] = y[i] > 0.0F ? dy[i] : 0.0F;
+GRAFT_SIMD void Apply(Function function, float a, const float* __restrict x, std::int64_t size,
+                      float* __restrict y) {
+  With(
+      function, [=](auto f) __attribute__((always_inline)) {
+        for (std::int64_t i = 0; i < size; ++i) y[i] = f.Value(x[i], a);
+      });
 }
 
-GRAFT_SIMD void ReluBackwardAdd(const float* __restrict y, const float* __restrict dy,
-                                std::int64_t size, float* __restrict dx) {
-  for (std::int64_t i = 0; i < size; ++i) dx[i] += y[i] > 0.0F ? dy[i] : 0.0F;
+GRAFT_SIMD void WriteGradient(Function function, float a, const float* __restrict x,
+                              const float* __restrict dy, std::int64_t size, float* __restrict dx) {
+  With(
+      function, [=](auto f) __attribute__((always_inline)) {
+        for (std::int64_t i = 0; i < size; ++i) dx[i] = f.Gradient(x[i], dy[i], a);
+      });
 }
 
-class Relu final : public Kernel {
+GRAFT_SIMD void AddGradient(Function function, float a, const float* __restrict x,
+                            const float* __restrict dy, std::int64_t size, float* __restrict dx) {
+  With(
+      function, [=](auto f) __attribute__((always_inline)) {
+        for (std::int64_t i = 0; i < size; ++i) dx[i] += f.Gradient(x[i], dy[i], a);
+      });
+}
+
+Function FunctionOf(const arch::Node& node) {
+  static const auto* const functions =
+      new std::map<std::string, Function>{{"gelu", Function::kGelu},
+                                          {"hard_swish", Function::kHardSwish},
+                                          {"leaky_relu", Function::kLeakyRelu},
+                                          {"relu", Function::kRelu},
+                                          {"relu6", Function::kRelu6},
+                                          {"sigmoid", Function::kSigmoid},
+                                          {"silu", Function::kSilu},
+                                          {"tanh", Function::kTanh}};
+  const Function function = functions->at(node.op->name);
+  const bool approximate =
+      function == Function::kGelu && arch::GetBool(node.attributes, "tanh_approximation");
+  return approximate ? Function::kGeluTanh : function;
+}
+
+class Activation final : public Kernel {
  public:
-  explicit Relu(KernelContext& context)
+  explicit Activation(KernelContext& context)
       : x_(context.operand(0)),
         y_(context.result),
-        elements_(context.extent(x_).elements()),
+        function_(FunctionOf(context.node)),
+        slope_(function_ == Function::kLeakyRelu
+                   ? static_cast<float>(arch::GetDouble(context.node.attributes, "slope"))
+                   : 0.0F),
+        batched_(context.batched(x_)),
+        elements_(context.shape(x_).ElementCount()),
         use_(context.gradient_uses[0]) {}
 
   absl::Status Forward(const Run& run) override {
-    ReluForward(run.value(x_), run.count * elements_, run.mutable_value(y_));
+    Apply(function_, slope_, run.value(x_), run.outer(batched_) * elements_, run.mutable_value(y_));
     return absl::OkStatus();
   }
 
   absl::Status Backward(const Run& run) override {
-    const auto backward = use_ == GradientUse::kAdd ? ReluBackwardAdd : ReluBackward;
-    backward(run.value(y_), run.gradient(y_), run.count * elements_, run.gradient(x_));
-    return absl::OkStatus();
-  }
-
- private:
-  const arch::NodeIndex x_, y_;
-  const std::int64_t elements_;
-  const GradientUse use_;
-};
-
-GRAFT_SIMD void Mask(const float* __restrict x, const float* __restrict factors, std::int64_t size,
-                     float* __restrict y) {
-  for (std::int64_t i = 0; i < size; ++i) y[i] = factors[i] * x[i];
-}
-
-GRAFT_SIMD void MaskAdd(const float* __restrict x, const float* __restrict factors,
-                        std::int64_t size, float* __restrict y) {
-  for (std::int64_t i = 0; i < size; ++i) y[i] += factors[i] * x[i];
-}
-
-// The mask is drawn in plain order and kept, as factors, in the order of the value.
-class Dropout final : public Kernel {
- public:
-  explicit Dropout(KernelContext& context)
-      : x_(context.operand(0)),
-        y_(context.result),
-        extent_(context.extent(x_)),
-        rate_(arch::GetDouble(context.node.attributes, "rate")),
-        use_(context.gradient_uses[0]),
-        factors_(context.Keep(context.options.batch * extent_.elements() *
-                              static_cast<std::int64_t>(sizeof(float)))) {
-    context.NeedScratch(context.options.batch * extent_.elements() *
-                        static_cast<std::int64_t>(sizeof(float) + 1));
-  }
-
-  absl::Status Forward(const Run& run) override {
-    const std::int64_t size = run.count * extent_.elements();
-    if (run.mode == Mode::kInference) {
-      Copy(run.value(x_), size, run.mutable_value(y_));
-      return absl::OkStatus();
-    }
-    DrawFactors(run, size);
-    Mask(run.value(x_), run.buffer<float>(factors_), size, run.mutable_value(y_));
-    return absl::OkStatus();
-  }
-
-  absl::Status Backward(const Run& run) override {
-    const auto backward = use_ == GradientUse::kAdd ? MaskAdd : Mask;
-    backward(run.gradient(y_), run.buffer<float>(factors_), run.count * extent_.elements(),
+    const auto backward = use_ == GradientUse::kAdd ? AddGradient : WriteGradient;
+    backward(function_, slope_, run.value(x_), run.gradient(y_), run.outer(batched_) * elements_,
              run.gradient(x_));
     return absl::OkStatus();
   }
 
  private:
-  void DrawFactors(const Run& run, std::int64_t size) {
-    float* const plain = run.scratch;
-    auto* const keep = reinterpret_cast<std::uint8_t*>(run.scratch + size);
-    DropoutMask(run.step_seed, y_, rate_, {keep, static_cast<std::size_t>(size)});
-    const float scale = DropoutScale(rate_);
-    for (std::int64_t i = 0; i < size; ++i) plain[i] = keep[i] != 0 ? scale : 0.0F;
-    Transpose(plain, run.count, extent_.channels, extent_.plane(), run.buffer<float>(factors_));
+  const arch::NodeIndex x_, y_;
+  const Function function_;
+  const float slope_;
+  const bool batched_;
+  const std::int64_t elements_;
+  const GradientUse use_;
+};
+
+class Softmax final : public Kernel {
+ public:
+  explicit Softmax(KernelContext& context)
+      : x_(context.operand(0)),
+        y_(context.result),
+        batched_(context.batched(x_)),
+        extent_(context.extent(x_)),
+        use_(context.gradient_uses[0]) {}
+
+  absl::Status Forward(const Run& run) override {
+    SoftmaxRows(run.value(x_), Rows(run), extent_.channels, /*scale=*/1.0F, run.mutable_value(y_),
+                /*log_sum=*/nullptr);
+    return absl::OkStatus();
   }
 
+  absl::Status Backward(const Run& run) override {
+    SoftmaxBackwardRows(run.value(y_), run.gradient(y_), Rows(run), extent_.channels,
+                        use_ == GradientUse::kAdd, run.gradient(x_));
+    return absl::OkStatus();
+  }
+
+ private:
+  std::int64_t Rows(const Run& run) const { return run.outer(batched_) * extent_.plane(); }
+
   const arch::NodeIndex x_, y_;
+  const bool batched_;
   const Extent extent_;
-  const double rate_;
   const GradientUse use_;
-  const BufferId factors_;
 };
 
 }  // namespace
 
-std::unique_ptr<Kernel> MakeRelu(KernelContext& context) { return std::make_unique<Relu>(context); }
+std::unique_ptr<Kernel> MakeActivation(KernelContext& context) {
+  return std::make_unique<Activation>(context);
+}
 
-std::unique_ptr<Kernel> MakeDropout(KernelContext& context) {
-  return std::make_unique<Dropout>(context);
+std::unique_ptr<Kernel> MakeSoftmax(KernelContext& context) {
+  return std::make_unique<Softmax>(context);
 }
 
 }  // namespace graft::engine::cpu

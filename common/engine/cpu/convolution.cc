@@ -15,6 +15,7 @@ enum { kX, kWeight, kBias };
 ConvolutionProblem ProblemOf(const KernelContext& context) {
   const arch::Attributes& attributes = context.node.attributes;
   const std::vector<std::int64_t>& padding = arch::GetInts(attributes, "padding");
+  const std::vector<std::int64_t>& dilation = arch::GetInts(attributes, "dilation");
   const auto weight = context.shape(context.operand(kWeight)).dims();
   const auto wanted = [&](int operand) {
     return context.has_operand(operand) && context.gradient_uses[operand] != GradientUse::kNone;
@@ -22,7 +23,9 @@ ConvolutionProblem ProblemOf(const KernelContext& context) {
   return {.x = context.extent(context.operand(kX)),
           .y = context.extent(context.result),
           .weight = {weight.begin(), weight.end()},
+          .groups = arch::GetInt(attributes, "groups"),
           .strides = arch::GetInts(attributes, "strides"),
+          .dilates = {dilation[0] - 1, dilation[1] - 1},
           .padding_before = {padding[0], padding[1]},
           .padding_after = {padding[2], padding[3]},
           .bias = context.has_operand(kBias),

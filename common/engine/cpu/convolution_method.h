@@ -15,10 +15,12 @@ namespace graft::engine::cpu {
 struct ConvolutionProblem {
   Extent x;
   Extent y;
-  std::vector<std::int64_t> weight;  // [O, C, kh, kw]
+  std::vector<std::int64_t> weight;  // [O, C / groups, kh, kw]
+  std::int64_t groups = 1;
   std::vector<std::int64_t> strides;
-  std::vector<std::int64_t> padding_before;  // top, left
-  std::vector<std::int64_t> padding_after;   // bottom, right
+  std::vector<std::int64_t> dilates = {0, 0};  // pixels between neighbouring taps
+  std::vector<std::int64_t> padding_before;    // top, left
+  std::vector<std::int64_t> padding_after;     // bottom, right
   bool bias = false;
   // Wanted passes.
   bool forward = true;
@@ -26,7 +28,7 @@ struct ConvolutionProblem {
   bool weight_gradient = false;  // of weight or bias
 };
 
-// Values are channels-last [count, H, W, C], weights plain [O, C, kh, kw]. `scratch` has
+// Values are channels-last [count, H, W, C], weights plain [O, C / groups, kh, kw]. `scratch` has
 // scratch_bytes() for up to the batch that the method was made for. One call at a time.
 class ConvolutionMethod {
  public:

@@ -16,6 +16,15 @@ memory::desc Describe(const memory::dims& dims, memory::format_tag tag) {
   return {dims, memory::data_type::f32, tag};
 }
 
+// [O, C, kh, kw], or [G, O / G, C / G, kh, kw] in groups
+memory::dims WeightDims(const ConvolutionProblem& problem) {
+  memory::dims dims = problem.weight;
+  if (problem.groups == 1) return dims;
+  dims[0] /= problem.groups;
+  dims.insert(dims.begin(), problem.groups);
+  return dims;
+}
+
 // The primitives for one number of examples, with the buffers of their own layouts.
 class Primitives {
  public:
@@ -24,8 +33,10 @@ class Primitives {
     const auto channels_last = memory::format_tag::nhwc;
     x_ = Describe({count, problem.x.channels, problem.x.height, problem.x.width}, channels_last);
     y_ = Describe({count, problem.y.channels, problem.y.height, problem.y.width}, channels_last);
-    any_weight_ = Describe(problem.weight, memory::format_tag::any);
-    plain_weight_ = Describe(problem.weight, memory::format_tag::oihw);
+    const memory::dims weight = WeightDims(problem);
+    any_weight_ = Describe(weight, memory::format_tag::any);
+    plain_weight_ = Describe(
+        weight, problem.groups == 1 ? memory::format_tag::oihw : memory::format_tag::goihw);
     bias_ = problem.bias ? Describe({problem.y.channels}, memory::format_tag::a) : memory::desc();
     const dnnl::convolution_forward::primitive_desc forward = MakeForward();
     if (problem.data_gradient) MakeDataGradient(forward);
@@ -78,7 +89,8 @@ class Primitives {
   dnnl::convolution_forward::primitive_desc MakeForward() {
     const dnnl::convolution_forward::desc description(
         dnnl::prop_kind::forward_training, dnnl::algorithm::convolution_direct, x_, any_weight_,
-        bias_, y_, problem_.strides, problem_.padding_before, problem_.padding_after);
+        bias_, y_, problem_.strides, problem_.dilates, problem_.padding_before,
+        problem_.padding_after);
     const dnnl::convolution_forward::primitive_desc forward(description, UserScratch(),
                                                             CpuEngine());
     std::vector<std::pair<int, memory::desc>> arguments = {
@@ -97,7 +109,7 @@ class Primitives {
   void MakeDataGradient(const dnnl::convolution_forward::primitive_desc& forward) {
     const dnnl::convolution_backward_data::desc description(
         dnnl::algorithm::convolution_direct, x_, any_weight_, y_, problem_.strides,
-        problem_.padding_before, problem_.padding_after);
+        problem_.dilates, problem_.padding_before, problem_.padding_after);
     const dnnl::convolution_backward_data::primitive_desc backward(description, UserScratch(),
                                                                    CpuEngine(), forward);
     data_gradient_ = BoundPrimitive(dnnl::convolution_backward_data(backward),
@@ -112,7 +124,7 @@ class Primitives {
   void MakeWeightGradient(const dnnl::convolution_forward::primitive_desc& forward) {
     const dnnl::convolution_backward_weights::desc description(
         dnnl::algorithm::convolution_direct, x_, any_weight_, bias_, y_, problem_.strides,
-        problem_.padding_before, problem_.padding_after);
+        problem_.dilates, problem_.padding_before, problem_.padding_after);
     const dnnl::convolution_backward_weights::primitive_desc backward(description, UserScratch(),
                                                                       CpuEngine(), forward);
     std::vector<std::pair<int, memory::desc>> arguments = {

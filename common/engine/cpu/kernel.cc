@@ -8,13 +8,9 @@ namespace graft::engine::cpu {
 
 Extent KernelContext::extent(arch::NodeIndex value) const {
   const tensor::Shape& shape = this->shape(value);
-  Extent extent;
-  if (shape.rank() >= 1) extent.channels = shape.dim(0);
-  if (shape.rank() == 3) {
-    extent.height = shape.dim(1);
-    extent.width = shape.dim(2);
-  }
-  return extent;
+  if (channels_last(value)) return {shape.dim(0), shape.dim(1), shape.dim(2)};
+  if (shape.rank() == 2) return {.channels = shape.dim(1), .height = shape.dim(0)};
+  return {.channels = shape.ElementCount()};
 }
 
 bool NeedsKernel(const arch::Node& node) {
@@ -33,16 +29,26 @@ KernelFactory FindKernelFactory(std::string_view op) {
       {"batch_norm", MakeBatchNorm},
       {"concat", MakeConcat},
       {"convolution", MakeConvolution},
+      {"drop_path", MakeDropout},
       {"dropout", MakeDropout},
       {"flatten", MakeFlatten},
+      {"gelu", MakeActivation},
       {"global_average_pool", MakeAveragePool},
       {"global_max_pool", MakeMaxPool},
+      {"hard_swish", MakeActivation},
       {"input", MakeInput},
+      {"leaky_relu", MakeActivation},
       {"linear", MakeLinear},
       {"max_pool", MakeMaxPool},
+      {"multiply", MakeMultiply},
       {"parameter", [](KernelContext&) -> std::unique_ptr<Kernel> { return nullptr; }},
-      {"relu", MakeRelu},
+      {"relu", MakeActivation},
+      {"relu6", MakeActivation},
+      {"sigmoid", MakeActivation},
+      {"silu", MakeActivation},
+      {"softmax", MakeSoftmax},
       {"softmax_cross_entropy", MakeSoftmaxCrossEntropy},
+      {"tanh", MakeActivation},
   };
   const auto position = factories->find(op);
   return position == factories->end() ? nullptr : position->second;

@@ -46,15 +46,18 @@ class Run {
   // For the kernel that computes the value, and for statistics.
   float* mutable_value(arch::NodeIndex node) const { return static_cast<float*>(values[node]); }
   float* gradient(arch::NodeIndex node) const { return gradients[node]; }
+  // Examples of a value.
+  std::int64_t outer(bool batched) const { return batched ? count : 1; }
   template <typename T>
   T* buffer(BufferId id) const {
     return reinterpret_cast<T*>(arena->data(id));
   }
 };
 
-// Shape of a value as kernels see it: rows of channels.
+// Shape of a value as kernels see it: rows of channels, one after the other. Values of three axes
+// or more that are not batched are one row.
 struct Extent {
-  std::int64_t channels = 1;  // C of [C, H, W], F of [F]
+  std::int64_t channels = 1;  // C of [C, H, W], F of [F], D of [T, D], whose height is T
   std::int64_t height = 1;
   std::int64_t width = 1;
 
@@ -96,6 +99,15 @@ class KernelContext {
   Extent extent(arch::NodeIndex value) const;
   const tensor::Shape& shape(arch::NodeIndex value) const {
     return architecture_.node(value).type.shape;
+  }
+  bool batched(arch::NodeIndex value) const { return architecture_.node(value).type.batched; }
+  // Whether the value [C, H, W] lies channels-last.
+  bool channels_last(arch::NodeIndex value) const {
+    return batched(value) && shape(value).rank() == 3;
+  }
+  // Elements of a whole batch.
+  std::int64_t elements(arch::NodeIndex value) const {
+    return shape(value).ElementCount() * (batched(value) ? options.batch : 1);
   }
   bool wants_gradients() const {
     for (const GradientUse use : gradient_uses) {
@@ -141,20 +153,31 @@ bool NeedsKernel(const arch::Node& node);
 // Null if there is none. `parameter` has a factory that is never called.
 KernelFactory FindKernelFactory(std::string_view op);
 
-// convolution.cc, linear.cc, batch_norm.cc, activation.cc, pooling.cc, structure.cc, loss.cc
+// One file a family, as in arch/operators; some make several operators.
+std::unique_ptr<Kernel> MakeInput(KernelContext& context);
 std::unique_ptr<Kernel> MakeConvolution(KernelContext& context);
 std::unique_ptr<Kernel> MakeLinear(KernelContext& context);
+std::unique_ptr<Kernel> MakeEmbedding(KernelContext& context);
+std::unique_ptr<Kernel> MakeMatmul(KernelContext& context);
+std::unique_ptr<Kernel> MakeAttention(KernelContext& context);
 std::unique_ptr<Kernel> MakeBatchNorm(KernelContext& context);
-std::unique_ptr<Kernel> MakeRelu(KernelContext& context);
+std::unique_ptr<Kernel> MakeFeatureNorm(KernelContext& context);
+std::unique_ptr<Kernel> MakeActivation(KernelContext& context);
+std::unique_ptr<Kernel> MakeSoftmax(KernelContext& context);
 std::unique_ptr<Kernel> MakeDropout(KernelContext& context);
-// Windows and global ones.
+std::unique_ptr<Kernel> MakeSign(KernelContext& context);
+std::unique_ptr<Kernel> MakePowerOfTwo(KernelContext& context);
 std::unique_ptr<Kernel> MakeMaxPool(KernelContext& context);
 std::unique_ptr<Kernel> MakeAveragePool(KernelContext& context);
-std::unique_ptr<Kernel> MakeInput(KernelContext& context);
-std::unique_ptr<Kernel> MakeFlatten(KernelContext& context);
+std::unique_ptr<Kernel> MakeUpsample(KernelContext& context);
 std::unique_ptr<Kernel> MakeAdd(KernelContext& context);
+std::unique_ptr<Kernel> MakeMultiply(KernelContext& context);
+std::unique_ptr<Kernel> MakeFlatten(KernelContext& context);
 std::unique_ptr<Kernel> MakeConcat(KernelContext& context);
+std::unique_ptr<Kernel> MakeMove(KernelContext& context);
 std::unique_ptr<Kernel> MakeSoftmaxCrossEntropy(KernelContext& context);
+std::unique_ptr<Kernel> MakeRowLoss(KernelContext& context);
+std::unique_ptr<Kernel> MakeElementLoss(KernelContext& context);
 
 }  // namespace graft::engine::cpu
 

@@ -12,4 +12,7 @@
 #define GRAFT_SIMD
 #endif
 
+// For what such functions share: inlined into each of their versions.
+#define GRAFT_INLINE inline __attribute__((always_inline))
+
 #endif  // GRAFT_COMMON_ENGINE_CPU_SIMD_H_

@@ -59,37 +59,6 @@ class Flatten final : public Kernel {
   const GradientUse use_;
 };
 
-class Add final : public Kernel {
- public:
-  explicit Add(KernelContext& context)
-      : operands_(context.node.operands),
-        y_(context.result),
-        elements_(context.extent(y_).elements()),
-        uses_(context.gradient_uses) {}
-
-  absl::Status Forward(const Run& run) override {
-    const std::int64_t size = run.count * elements_;
-    Copy(run.value(operands_[0]), size, run.mutable_value(y_));
-    for (std::size_t i = 1; i < operands_.size(); ++i) {
-      Accumulate(run.value(operands_[i]), size, run.mutable_value(y_));
-    }
-    return absl::OkStatus();
-  }
-
-  absl::Status Backward(const Run& run) override {
-    for (std::size_t i = 0; i < operands_.size(); ++i) {
-      PassGradient(uses_[i], run.gradient(y_), run.count * elements_, run.gradient(operands_[i]));
-    }
-    return absl::OkStatus();
-  }
-
- private:
-  const std::vector<arch::NodeIndex> operands_;
-  const arch::NodeIndex y_;
-  const std::int64_t elements_;
-  const std::vector<GradientUse> uses_;
-};
-
 // Along the channels, which are innermost: row by row.
 class Concat final : public Kernel {
  public:
@@ -152,8 +121,6 @@ std::unique_ptr<Kernel> MakeInput(KernelContext& context) {
 std::unique_ptr<Kernel> MakeFlatten(KernelContext& context) {
   return std::make_unique<Flatten>(context);
 }
-
-std::unique_ptr<Kernel> MakeAdd(KernelContext& context) { return std::make_unique<Add>(context); }
 
 std::unique_ptr<Kernel> MakeConcat(KernelContext& context) {
   return std::make_unique<Concat>(context);

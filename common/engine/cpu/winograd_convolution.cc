@@ -102,10 +102,10 @@ class WinogradConvolutionMethod final : public ConvolutionMethod {
 bool WinogradFits(const ConvolutionProblem& problem) {
   const auto fits = [&](int axis) {
     return problem.weight[2 + axis] == kKernel && problem.strides[axis] == 1 &&
-           problem.padding_before[axis] <= kMaxPadding &&
+           problem.dilates[axis] == 0 && problem.padding_before[axis] <= kMaxPadding &&
            problem.padding_after[axis] <= kMaxPadding;
   };
-  return fits(0) && fits(1) && MayUseAvx512();
+  return problem.groups == 1 && fits(0) && fits(1) && MayUseAvx512();
 }
 
 std::unique_ptr<ConvolutionMethod> MakeWinogradConvolution(const ConvolutionProblem& problem,

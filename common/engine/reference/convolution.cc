@@ -1,5 +1,6 @@
-// y[n, o, i, j] = bias[o] + sum over c, kh, kw of
-//   weight[o, c, kh, kw] x[n, c, i stride_h - top + kh, j stride_w - left + kw]
+// y[n, o, i, j] = bias[o] + sum over c, kh, kw of weight[o, c, kh, kw]
+//   x[n, g C / G + c, i stride_h - top + kh dilation_h, j stride_w - left + kw dilation_w],
+// with g = o G / O the group of o and c < C / G.
 #include "common/engine/reference/kernel.h"
 #include "common/engine/reference/window.h"
 
@@ -17,13 +18,15 @@ void ForEachProduct(const Call& call, F f) {
   const Window window(weight.dims().subspan(2), call.node.attributes, x.shape);
   const std::int64_t plane = window.height * window.width;
   const std::int64_t taps = window.kernel_height * window.kernel_width;
+  const std::int64_t filters_per_group = y.dim(0) / arch::GetInt(call.node.attributes, "groups");
   for (std::int64_t n = 0; n < x.outer; ++n) {
     for (std::int64_t o = 0; o < y.dim(0); ++o) {
       for (std::int64_t i = 0; i < y.dim(1); ++i) {
         for (std::int64_t j = 0; j < y.dim(2); ++j) {
           const std::int64_t out = ((n * y.dim(0) + o) * y.dim(1) + i) * y.dim(2) + j;
           for (std::int64_t c = 0; c < weight.dim(1); ++c) {
-            const std::int64_t channel = (n * weight.dim(1) + c) * plane;
+            const std::int64_t group = o / filters_per_group;
+            const std::int64_t channel = (n * x.shape.dim(0) + group * weight.dim(1) + c) * plane;
             const std::int64_t filter = (o * weight.dim(1) + c) * taps;
             window.ForEachTap(i, j, [&](std::int64_t kh, std::int64_t kw, std::int64_t position) {
               f(out, channel + position, filter + kh * window.kernel_width + kw);

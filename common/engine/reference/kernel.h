@@ -43,20 +43,49 @@ struct Kernel {
 // Null if there is none. `input` and `parameter` have kernels that do nothing.
 const Kernel* FindKernel(std::string_view op);
 
-// convolution.cc, linear.cc, batch_norm.cc, activation.cc, pooling.cc, structure.cc, loss.cc
+// One file a family, as in arch/operators.
 extern const Kernel kConvolution;
 extern const Kernel kLinear;
+extern const Kernel kEmbedding;
+extern const Kernel kMatmul;
+extern const Kernel kAttention;
 extern const Kernel kBatchNorm;
+extern const Kernel kLayerNorm;
+extern const Kernel kRmsNorm;
+extern const Kernel kGroupNorm;
 extern const Kernel kRelu;
+extern const Kernel kLeakyRelu;
+extern const Kernel kRelu6;
+extern const Kernel kGelu;
+extern const Kernel kSilu;
+extern const Kernel kHardSwish;
+extern const Kernel kSigmoid;
+extern const Kernel kTanh;
+extern const Kernel kSoftmax;
 extern const Kernel kDropout;
+extern const Kernel kDropPath;
+extern const Kernel kSign;
+extern const Kernel kPowerOfTwo;
 extern const Kernel kMaxPool;
 extern const Kernel kAveragePool;
 extern const Kernel kGlobalMaxPool;
 extern const Kernel kGlobalAveragePool;
-extern const Kernel kFlatten;
+extern const Kernel kUpsample;
 extern const Kernel kAdd;
+extern const Kernel kMultiply;
 extern const Kernel kConcat;
+extern const Kernel kFlatten;
+extern const Kernel kSlice;
+extern const Kernel kPad;
+extern const Kernel kTranspose;
+extern const Kernel kTokens;
+extern const Kernel kFeatureMap;
 extern const Kernel kSoftmaxCrossEntropy;
+extern const Kernel kSoftLabelCrossEntropy;
+extern const Kernel kBinaryCrossEntropy;
+extern const Kernel kFocalLoss;
+extern const Kernel kMeanSquaredError;
+extern const Kernel kKlDivergence;
 
 }  // namespace graft::engine::reference
 

@@ -201,7 +201,7 @@ std::vector<BadGraph> BadGraphs() {
        "layers[1].operands[1]",
        "weight must not be batched"},
       {"ParameterForData",
-       {Parameter("w", {4}), Layer("y", "relu", {"w"})},
+       {Parameter("w", {4}), Layer("y", "dropout", {"w"}, {{"rate", 0.5}})},
        y,
        "layers[1].operands[0]",
        "x must be batched"},

@@ -74,8 +74,10 @@ std::map<std::string, Example> Examples() {
   const std::int64_t pool_columns = WindowPositions(8, 3, 2, 1, 0);
   const Attributes pool = {
       {"kernel", Ints{2, 3}}, {"strides", Ints{2, 2}}, {"padding", Ints{0, 1, 1, 0}}};
-  const Attributes pool_changes = {
-      {"kernel", Ints{2, 2}}, {"strides", Ints{2, 1}}, {"padding", Ints{0, 0, 1, 0}}};
+  const Attributes pool_changes = {{"kernel", Ints{2, 2}},
+                                   {"strides", Ints{2, 1}},
+                                   {"padding", Ints{0, 0, 1, 0}},
+                                   {"ceil_mode", true}};
 
   std::map<std::string, Example> examples;
   examples["input"] = {
@@ -94,15 +96,18 @@ std::map<std::string, Example> Examples() {
                            .type = {tensor::DType::kFloat32, false, {3, 4}},
                            .parameters = 12};
   examples["convolution"] = {.before = map,
-                             .attributes = {{"filters", std::int64_t{5}},
+                             .attributes = {{"filters", std::int64_t{6}},
                                             {"kernel", Ints{3, 2}},
                                             {"bias", true},
                                             {"strides", Ints{2, 1}}},
                              .operands = {"x"},
-                             .changes = {{"strides", Ints{1, 2}}, {"padding", Ints{1, 1, 1, 0}}},
-                             .type = Batched({5, conv_rows, conv_columns}),
-                             .parameters = 5 * 3 * 3 * 2 + 5,
-                             .macs = ConvolutionMacs(conv_rows, conv_columns, 5, 3, 3, 2)};
+                             .changes = {{"strides", Ints{1, 2}},
+                                         {"padding", Ints{1, 1, 1, 0}},
+                                         {"groups", std::int64_t{3}},
+                                         {"dilation", Ints{1, 2}}},
+                             .type = Batched({6, conv_rows, conv_columns}),
+                             .parameters = 6 * 3 * 3 * 2 + 6,
+                             .macs = ConvolutionMacs(conv_rows, conv_columns, 6, 3, 3, 2)};
   examples["linear"] = {.before = vector,
                         .attributes = {{"units", std::int64_t{4}}},
                         .operands = {"x"},
@@ -135,6 +140,97 @@ std::map<std::string, Example> Examples() {
   examples["add"] = {.before = two_maps, .operands = {"x", "z", "x"}, .type = Batched({3, 9, 8})};
   examples["concat"] = {
       .before = two_maps, .operands = {"x", "z", "x"}, .type = Batched({9, 9, 8})};
+  const std::vector<LayerDef> tokens = {Input("x", {5, 6})};
+  examples["embedding"] = {
+      .before = {Input("x", {5})},
+      .attributes = {{"vocabulary", std::int64_t{7}}, {"units", std::int64_t{3}}},
+      .operands = {"x"},
+      .type = Batched({5, 3}),
+      .parameters = 7 * 3};
+  examples["embedding"].before[0].attributes["dtype"] = std::string("int32");
+  examples["matmul"] = {.before = {Input("x", {5, 6}), Input("z", {6, 6}, 1)},
+                        .operands = {"x", "z"},
+                        .changes = {{"transpose_b", true}},
+                        .type = Batched({5, 6}),
+                        .macs = ConvolutionMacs(5, 1, 6, 6, 1, 1)};
+  examples["attention"] = {
+      .before = {Input("x", {5, 6}), Input("k", {4, 6}, 1), Input("v", {4, 8}, 2)},
+      .attributes = {{"heads", std::int64_t{2}}},
+      .operands = {"x", "k", "v"},
+      .changes = {{"heads", std::int64_t{1}}, {"scale", 0.5}, {"causal", true}},
+      .type = Batched({5, 8}),
+      .macs = ConvolutionMacs(5, 4, 6, 1, 1, 1) + ConvolutionMacs(5, 4, 8, 1, 1, 1)};
+  for (const char* op : {"layer_norm", "rms_norm"}) {
+    examples[op] = {.before = tokens,
+                    .operands = {"x"},
+                    .changes = {{"epsilon", 1e-3}},
+                    .type = Batched({5, 6}),
+                    .parameters = op == std::string("rms_norm") ? 6 : 12};
+  }
+  examples["group_norm"] = {.before = map,
+                            .attributes = {{"groups", std::int64_t{3}}},
+                            .operands = {"x"},
+                            .changes = {{"epsilon", 1e-3}, {"groups", std::int64_t{1}}},
+                            .type = Batched({3, 9, 8}),
+                            .parameters = 6};
+  for (const char* op : {"relu6", "silu", "hard_swish", "sigmoid", "tanh", "softmax", "sign"}) {
+    examples[op] = {.before = tokens, .operands = {"x"}, .type = Batched({5, 6})};
+  }
+  examples["leaky_relu"] = {.before = tokens,
+                            .operands = {"x"},
+                            .changes = {{"slope", std::int64_t{1}}},
+                            .type = Batched({5, 6})};
+  examples["gelu"] = {.before = tokens,
+                      .operands = {"x"},
+                      .changes = {{"tanh_approximation", true}},
+                      .type = Batched({5, 6})};
+  examples["power_of_two"] = {
+      .before = tokens,
+      .operands = {"x"},
+      .changes = {{"min_exponent", std::int64_t{-3}}, {"max_exponent", std::int64_t{1}}},
+      .type = Batched({5, 6})};
+  examples["drop_path"] = examples["dropout"];
+  examples["multiply"] = {.before = {two_maps[0], Input("gate", {3}, 1)},
+                          .operands = {"x", "gate", "x"},
+                          .type = Batched({3, 9, 8})};
+  examples["slice"] = {.before = map,
+                       .attributes = {{"axis", std::int64_t{1}},
+                                      {"start", std::int64_t{2}},
+                                      {"length", std::int64_t{3}}},
+                       .operands = {"x"},
+                       .changes = {{"axis", std::int64_t{2}},
+                                   {"start", std::int64_t{1}},
+                                   {"length", std::int64_t{2}}},
+                       .type = Batched({3, 3, 8})};
+  examples["pad"] = {.before = map,
+                     .attributes = {{"before", Ints{1, 0, 2}}, {"after", Ints{0, 3, 0}}},
+                     .operands = {"x"},
+                     .changes = {{"before", Ints{0, 0, 2}}, {"after", Ints{0, 3, 1}}},
+                     .type = Batched({4, 12, 10})};
+  examples["transpose"] = {.before = map,
+                           .attributes = {{"permutation", Ints{2, 0, 1}}},
+                           .operands = {"x"},
+                           .changes = {{"permutation", Ints{0, 2, 1}}},
+                           .type = Batched({8, 3, 9})};
+  examples["tokens"] = {.before = map, .operands = {"x"}, .type = Batched({72, 3})};
+  examples["feature_map"] = {
+      .before = {Input("x", {1, 6})},
+      .attributes = {{"height", std::int64_t{1}}, {"width", std::int64_t{1}}},
+      .operands = {"x"},
+      .type = Batched({6, 1, 1})};
+  examples["upsample"] = {.before = map,
+                          .attributes = {{"factors", Ints{2, 3}}},
+                          .operands = {"x"},
+                          .changes = {{"factors", Ints{2, 2}}, {"mode", std::string("bilinear")}},
+                          .type = Batched({3, 18, 24})};
+  const ValueType scalar = {tensor::DType::kFloat32, false, {}};
+  for (const char* op : {"soft_label_cross_entropy", "binary_cross_entropy", "focal_loss",
+                         "mean_squared_error", "kl_divergence"}) {
+    examples[op] = {
+        .before = {vector[0], Input("z", {6}, 1)}, .operands = {"x", "z"}, .type = scalar};
+  }
+  examples["focal_loss"].changes = {{"gamma", 1.5}, {"alpha", 0.5}};
+  examples["kl_divergence"].changes = {{"temperature", 4.0}};
   examples["softmax_cross_entropy"] = {.before = {vector[0], labels},
                                        .operands = {"x", "labels"},
                                        .changes = {{"label_smoothing", 0.1}},
@@ -194,7 +290,7 @@ TEST_P(OperatorTest, DeclaresOperandsInTheirOrder) {
     seen_parameter |= is_parameter;
     seen_optional |= operand.optional;
   }
-  EXPECT_EQ(seen_parameter, op().expand != nullptr);
+  EXPECT_FALSE(seen_parameter && op().expand == nullptr) << "the short form makes parameters";
   EXPECT_EQ(op().operands.empty(), op().channels == ChannelBehaviour::kSource);
 }
 
@@ -238,6 +334,8 @@ TEST_P(OperatorTest, AnyChangedAttributeChangesTheFingerprint) {
   for (const AttributeSpec& spec : op().attributes) {
     // An input's index is tested with several inputs, below.
     if (op().name == "input" && spec.name == "index") continue;
+    // Its attributes change together, below.
+    if (op().name == "feature_map") continue;
     ASSERT_TRUE(example_.changes.contains(spec.name)) << spec.name << " needs a change here";
     Attributes changed = example_.attributes;
     changed[spec.name] = example_.changes.at(spec.name);
@@ -245,6 +343,17 @@ TEST_P(OperatorTest, AnyChangedAttributeChangesTheFingerprint) {
     ASSERT_TRUE(other.ok()) << spec.name << ": " << other.status();
     EXPECT_NE(other->fingerprint(), architecture.fingerprint()) << spec.name;
   }
+}
+
+TEST(FeatureMapOperatorTest, HeightAndWidthChangeTheFingerprint) {
+  const auto fingerprint = [](std::int64_t height, std::int64_t width) {
+    return Architecture::Create(
+               {Input("x", {6, 2}),
+                {"y", "feature_map", {{"height", height}, {"width", width}}, {"x"}}},
+               {{"y", "y"}})
+        ->fingerprint();
+  };
+  EXPECT_NE(fingerprint(2, 3), fingerprint(3, 2));
 }
 
 TEST(InputOperatorTest, SwappedIndicesChangeTheFingerprint) {
@@ -333,6 +442,98 @@ TEST(InitializerTest, ParseOfNameIsTheIdentity) {
   EXPECT_FALSE(ParseInitializer("random").ok());
 }
 
+// What the shapes of operands and attributes must be to one another.
+TEST(OperatorShapesTest, MisfitsAreNamed) {
+  struct Misfit {
+    std::string op;
+    Attributes attributes;
+    std::vector<Ints> inputs;
+    std::string message;
+  };
+  const auto integer = [](std::int64_t value) { return AttributeValue(value); };
+  for (const Misfit& misfit : std::vector<Misfit>{
+           {"convolution",
+            {{"filters", integer(4)}, {"kernel", integer(1)}, {"groups", integer(3)}},
+            {{6, 2, 2}},
+            "attribute groups must divide the operand's 6 channels and the result's 4"},
+           {"linear",
+            {{"units", integer(4)}},
+            {{6, 2, 2}},
+            "operand x must be float32 of shape [F] or [T,F]"},
+           {"matmul", {}, {{2, 3}, {2, 3}}, "operand b must be [3,M], got float32[N,2,3]"},
+           {"attention", {}, {{2, 3}, {2, 4}, {2, 3}}, "operand key must be [Tk,3] as the query"},
+           {"attention", {}, {{2, 3}, {4, 3}, {2, 3}}, "operand value must be [4,Dv] as the key"},
+           {"attention",
+            {{"heads", integer(2)}},
+            {{2, 3}, {2, 3}, {2, 3}},
+            "attribute heads must divide the query's 3"},
+           {"embedding",
+            {{"vocabulary", integer(2)}, {"units", integer(2)}},
+            {{3}},
+            "operand ids must be int32"},
+           {"layer_norm", {}, {{2, 3, 4, 5}}, "operand x must be float32 of shape [C,H,W]"},
+           {"group_norm", {{"groups", integer(2)}}, {{3, 2, 2}}, "attribute groups must divide"},
+           {"multiply", {}, {{3, 2, 2}, {2}}, "operand x[1] is float32[N,2]"},
+           {"slice",
+            {{"start", integer(2)}, {"length", integer(2)}},
+            {{3, 2}},
+            "attributes start and length, 2 and 2, go beyond the 3 elements of axis 0"},
+           {"slice",
+            {{"axis", integer(2)}, {"start", integer(0)}, {"length", integer(1)}},
+            {{3, 2}},
+            "attribute axis must be an axis of operand x"},
+           {"pad",
+            {{"before", Ints{0}}, {"after", Ints{0, 0}}},
+            {{3, 2}},
+            "attribute before must have one element an axis"},
+           {"transpose", {{"permutation", Ints{0, 0}}}, {{3, 2}}, "must hold each of 0 to 1 once"},
+           {"feature_map",
+            {{"height", integer(2)}, {"width", integer(2)}},
+            {{3, 2}},
+            "do not make the operand's 3 tokens"},
+           {"power_of_two",
+            {{"min_exponent", integer(1)}},
+            {{3}},
+            "min_exponent, 1, is above max_exponent, 0"},
+           {"kl_divergence", {}, {{3}, {4}}, "operand teacher must be float32[N,3] as student"}}) {
+    std::vector<LayerDef> layers;
+    std::vector<std::string> operands;
+    for (std::size_t i = 0; i < misfit.inputs.size(); ++i) {
+      operands.push_back("x" + std::to_string(i));
+      layers.push_back(Input(operands.back(), misfit.inputs[i], static_cast<std::int64_t>(i)));
+    }
+    layers.push_back({"it", misfit.op, misfit.attributes, operands});
+    const auto architecture = Expand(layers, {}, {});
+    EXPECT_EQ(architecture.status().code(), absl::StatusCode::kInvalidArgument) << misfit.op;
+    EXPECT_THAT(std::string(architecture.status().message()), testing::HasSubstr(misfit.message));
+  }
+}
+
+TEST(NeutralDefaultTest, LeavesEncodingDefinitionsAndTextAsTheyWere) {
+  const auto build = [](Attributes attributes) {
+    attributes["filters"] = std::int64_t{6};
+    attributes["kernel"] = std::int64_t{3};
+    return *Expand({{"it", "convolution", attributes, {}}}, {}, {.input_shape = {6, 4, 4}});
+  };
+  const Architecture plain = build({});
+  const Architecture spelled = build({{"groups", std::int64_t{1}}, {"dilation", std::int64_t{1}}});
+  EXPECT_EQ(plain.fingerprint(), spelled.fingerprint());
+  EXPECT_EQ(EncodeArchitecture(spelled).find("groups"), std::string::npos);
+  EXPECT_FALSE(spelled.ToLayers().back().attributes.contains("groups"));
+  EXPECT_EQ(Render(spelled).find("dilation"), std::string::npos);
+  EXPECT_EQ(GetInt(spelled.node(spelled.outputs()[0].node).attributes, "groups"), 1);
+  EXPECT_NE(build({{"groups", std::int64_t{6}}}).fingerprint(), plain.fingerprint());
+}
+
+TEST(AttentionTest, ShortFormTakesTheScaleFromTheWidthOfAHead) {
+  const auto architecture = Expand(
+      {Input("q", {3, 8}), {"it", "attention", {{"heads", std::int64_t{2}}}, {"q", "q", "q"}}}, {},
+      {});
+  ASSERT_TRUE(architecture.ok()) << architecture.status();
+  const Attributes& attributes = architecture->node(*architecture->FindNode("it")).attributes;
+  EXPECT_EQ(GetDouble(attributes, "scale"), 0.5);
+}
+
 // floor((extent + padding - kernel) / stride) + 1, against placing the windows.
 TEST(WindowTest, ExtentEqualsTheNumberOfWindows) {
   for (const char* op : {"max_pool", "average_pool"}) {
@@ -352,6 +553,32 @@ TEST(WindowTest, ExtentEqualsTheNumberOfWindows) {
                       expected);
           }
         }
+      }
+    }
+  }
+}
+
+// The last window of ceil mode begins on the operand or before it.
+TEST(WindowTest, CeilModeAddsTheWindowThatReachesOut) {
+  for (std::int64_t extent = 2; extent <= 9; ++extent) {
+    for (std::int64_t stride = 1; stride <= 4; ++stride) {
+      for (std::int64_t padding = 0; padding < 2; ++padding) {
+        const auto architecture = Expand({{"it",
+                                           "max_pool",
+                                           {{"kernel", Ints{2, 1}},
+                                            {"strides", Ints{stride, 1}},
+                                            {"padding", Ints{padding, 0, padding, 0}},
+                                            {"ceil_mode", true}},
+                                           {}}},
+                                         {}, {.input_shape = {1, extent, 1}});
+        ASSERT_TRUE(architecture.ok()) << architecture.status();
+        std::int64_t windows = 0;
+        for (std::int64_t start = -padding; start < extent; start += stride) {
+          ++windows;
+          if (start + 2 >= extent + padding) break;
+        }
+        EXPECT_EQ(architecture->node(architecture->outputs()[0].node).type.shape.dim(1), windows)
+            << extent << " " << stride << " " << padding;
       }
     }
   }

@@ -14,6 +14,8 @@ struct OperatorCase {
   std::string op;
   // With loss; the operator's operands depend on parameters, so that its whole backward shows.
   arch::Architecture architecture;
+  // The operator's gradient is not its derivative: finite differences say nothing.
+  bool straight_through = false;
 };
 
 // Those of one operator; none for an operator without cases.

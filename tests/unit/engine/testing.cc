@@ -32,7 +32,10 @@ arch::Architecture Classifier(const tensor::Shape& input, std::vector<arch::Laye
     const arch::Architecture body = Network(input, layers);
     last = body.node(body.outputs()[0].node).type.shape;
   }
-  if (last.rank() == 3) layers.push_back(Layer("flatten"));
+  if (last.rank() == 2) {
+    layers.push_back(Layer("feature_map", {{"height", last.dim(0)}, {"width", std::int64_t{1}}}));
+  }
+  if (last.rank() >= 2) layers.push_back(Layer("flatten"));
   layers.push_back(Layer("linear", {{"units", classes}}));
   return Network(input, std::move(layers));
 }
@@ -53,17 +56,58 @@ arch::Architecture WithLoss(const arch::Architecture& architecture, double label
   return *std::move(result);
 }
 
+namespace {
+
+// Integers of the input are below this.
+std::int64_t IntegerBound(const arch::Architecture& architecture, arch::NodeIndex input) {
+  const arch::Node& user = architecture.node(architecture.users(input)[0]);
+  const bool is_id = user.op->name == "embedding";
+  return architecture.node(user.operands[is_id ? 1 : 0]).type.shape.dim(0);
+}
+
+// Whether the input is the second operand of a loss.
+bool IsTarget(const arch::Architecture& architecture, arch::NodeIndex input) {
+  const arch::NodeIndex user = architecture.users(input)[0];
+  return user == architecture.outputs()[0].node && architecture.node(user).operands[1] == input;
+}
+
+}  // namespace
+
 Examples::Examples(const arch::Architecture& architecture, std::int64_t count, std::uint64_t seed)
-    : images(count * architecture.node(architecture.inputs()[0]).type.shape.ElementCount()),
-      labels(count) {
+    : input_count_(architecture.inputs().size()), count_(count) {
   base::Rng rng(seed);
-  for (float& value : images) value = rng.Normal();
-  const std::int64_t classes = architecture.node(architecture.outputs()[1].node).type.shape.dim(0);
-  for (std::int32_t& label : labels) label = static_cast<std::int32_t>(rng.UniformInt(classes));
+  for (std::size_t i = 0; i < input_count_; ++i) {
+    const arch::NodeIndex input = architecture.inputs()[i];
+    const arch::ValueType& type = architecture.node(input).type;
+    const std::int64_t size = (type.batched ? count : 1) * type.shape.ElementCount();
+    if (type.dtype == tensor::DType::kInt32) {
+      const std::int64_t bound = IntegerBound(architecture, input);
+      std::vector<std::int32_t>& values = i == 1 ? labels : integers_[i];
+      values.resize(size);
+      for (std::int32_t& value : values) value = static_cast<std::int32_t>(rng.UniformInt(bound));
+    } else {
+      const bool target = IsTarget(architecture, input);
+      std::vector<float>& values = i == 0 ? images : floats_[i];
+      values.resize(size);
+      for (float& value : values) value = target ? rng.Uniform(0.05F, 0.95F) : rng.Normal();
+    }
+  }
 }
 
 Feed Examples::feed(std::int64_t count, std::uint64_t step_seed) const {
-  return {.count = count, .inputs = {images.data(), labels.data()}, .step_seed = step_seed};
+  Feed feed{.count = count, .inputs = {}, .step_seed = step_seed};
+  for (std::size_t i = 0; i < input_count_; ++i) {
+    if (floats_.contains(i)) {
+      feed.inputs.push_back(floats_.at(i).data());
+    } else if (integers_.contains(i)) {
+      feed.inputs.push_back(integers_.at(i).data());
+    } else if (i == 0) {
+      feed.inputs.push_back(images.data());
+    } else {
+      feed.inputs.push_back(labels.data());
+    }
+  }
+  return feed;
 }
 
 ParameterVector RandomParameters(const arch::Architecture& architecture,

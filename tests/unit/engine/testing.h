@@ -3,6 +3,7 @@
 #define GRAFT_TESTS_UNIT_ENGINE_TESTING_H_
 
 #include <cstdint>
+#include <map>
 #include <string>
 #include <vector>
 
@@ -20,22 +21,32 @@ arch::LayerDef Layer(std::string op, arch::Attributes attributes = {},
 // Short-form layers over one input of that shape. Crashes if they are not valid.
 arch::Architecture Network(const tensor::Shape& input, std::vector<arch::LayerDef> layers);
 
-// As Network, with what brings the last layer's value to `classes` logits: flatten, linear.
+// As Network, with what brings the last layer's value to `classes` logits: tokens become a picture,
+// then flatten, linear.
 arch::Architecture Classifier(const tensor::Shape& input, std::vector<arch::LayerDef> layers,
                               std::int64_t classes = 3);
 
 // The same graph with an input `labels` and the outputs `loss` and `logits`, from its one output.
 arch::Architecture WithLoss(const arch::Architecture& architecture, double label_smoothing = 0);
 
-// Random images, N(0, 1), and labels for a classifier with its loss.
+// Random inputs of a network: N(0, 1), integers below what their user allows; targets of a loss are
+// in (0, 1).
 struct Examples {
   Examples(const arch::Architecture& architecture, std::int64_t count, std::uint64_t seed);
   // The first `count` of them.
   Feed feed(std::int64_t count, std::uint64_t step_seed = 7) const;
-  Feed feed() const { return feed(static_cast<std::int64_t>(labels.size())); }
+  Feed feed() const { return feed(count_); }
 
+  // Of a classifier with its loss: inputs 0 and 1.
   std::vector<float> images;
   std::vector<std::int32_t> labels;
+
+ private:
+  // Inputs that are neither, by index.
+  std::map<std::size_t, std::vector<float>> floats_;
+  std::map<std::size_t, std::vector<std::int32_t>> integers_;
+  std::size_t input_count_ = 0;
+  std::int64_t count_ = 0;
 };
 
 // Fresh parameters whose ones and zeros (batch norm, biases) are moved a little, so that no

@@ -288,6 +288,83 @@ TEST(ChannelPropagationTest, ComputedWeightsAreRefused) {
   ExpectRefused(Propagate(parent, "a", kTwoToThree), "the weights made are computed");
 }
 
+LayerDef Grouped(std::string id, std::int64_t filters, std::int64_t groups) {
+  LayerDef layer = Conv(std::move(id), filters);
+  layer.attributes["groups"] = groups;
+  layer.attributes["bias"] = true;
+  return layer;
+}
+
+TEST(ChannelPropagationTest, DepthwiseConvolutionPassesAndItsGroupsFollow) {
+  const Architecture parent = MakeArchitecture(
+      {Conv("a", 2), Grouped("depthwise", 2, 2), Conv("b", 1), Layer("global_average_pool")},
+      {1, 2, 2});
+  const auto transformed = Propagate(parent, "a", kTwoToThree);
+  ASSERT_TRUE(transformed.ok()) << transformed.status();
+  ExpectIndexed(*transformed, "depthwise.weight", 0, kTwoToThree.source);
+  ExpectIndexed(*transformed, "depthwise.bias", 0, kTwoToThree.source);
+  ExpectShared(*transformed, "b.weight", 1, kTwoToThree);
+  const Architecture& child = transformed->child;
+  EXPECT_EQ(arch::GetInt(child.node(*child.FindNode("depthwise")).attributes, "groups"), 3);
+}
+
+TEST(ChannelPropagationTest, GroupsOfSeveralChannelsAreABarrier) {
+  const Architecture parent = MakeArchitecture(
+      {Conv("a", 4), Grouped("grouped", 4, 2), Conv("b", 1), Layer("global_average_pool")},
+      {1, 2, 2});
+  ExpectRefused(Propagate(parent, "a", {{0, 1, 2, 3, 0}, {0.5F, 1, 1, 1, 0.5F}}),
+                "cannot widen through grouped (convolution): its channels are in groups");
+}
+
+// A learnt scale and a gate both widen with the value that they multiply.
+TEST(ChannelPropagationTest, FactorsOfAProductWidenTogether) {
+  const Architecture parent =
+      MakeArchitecture(WithInput({{"gamma",
+                                   "parameter",
+                                   {{"name", std::string("gamma")},
+                                    {"shape", std::vector<std::int64_t>{2}},
+                                    {"initializer", std::string("ones")}},
+                                   {}},
+                                  Conv("a", 2, {"input"}),
+                                  {"pool", "global_average_pool", {}, {"a"}},
+                                  {"gate", "linear", {{"units", std::int64_t{2}}}, {"pool"}},
+                                  {"scaled", "multiply", {}, {"a", "gate", "gamma"}},
+                                  Conv("b", 1),
+                                  Layer("global_average_pool")}),
+                       {});
+  const auto transformed = Propagate(parent, "a", kTwoToThree);
+  ASSERT_TRUE(transformed.ok()) << transformed.status();
+  ExpectIndexed(*transformed, "gamma", 0, kTwoToThree.source);
+  ExpectIndexed(*transformed, "gate.weight", 0, kTwoToThree.source);
+  ExpectShared(*transformed, "gate.weight", 1, kTwoToThree);
+  ExpectShared(*transformed, "b.weight", 1, kTwoToThree);
+}
+
+TEST(ChannelPropagationTest, TokensHaveTheirChannelsLast) {
+  const Architecture parent = MakeArchitecture(
+      {Conv("a", 2),
+       Layer("tokens"),
+       Linear("b", 3),
+       Layer("gelu"),
+       {"map", "feature_map", {{"height", std::int64_t{2}}, {"width", std::int64_t{2}}}, {}},
+       Conv("c", 1),
+       Layer("global_average_pool")},
+      {1, 2, 2});
+  const auto transformed = Propagate(parent, "a", kTwoToThree);
+  ASSERT_TRUE(transformed.ok()) << transformed.status();
+  ExpectShared(*transformed, "b.weight", 1, kTwoToThree);
+  const auto second = Propagate(parent, "b", {{0, 1, 2, 1}, {1, 0.5F, 1, 0.5F}});
+  ASSERT_TRUE(second.ok()) << second.status();
+  ExpectShared(*second, "c.weight", 1, {{0, 1, 2, 1}, {1, 0.5F, 1, 0.5F}});
+}
+
+TEST(ChannelPropagationTest, LayerNormIsABarrierWithAReason) {
+  const Architecture parent = MakeArchitecture(
+      {Conv("a", 2), Layer("layer_norm"), Conv("b", 1), Layer("global_average_pool")}, {1, 2, 2});
+  ExpectRefused(Propagate(parent, "a", kTwoToThree),
+                "cannot widen through layer_norm (layer_norm): it normalises over its channels");
+}
+
 TEST(ChannelPropagationTest, OutputOfTheArchitectureIsFixed) {
   const Architecture parent =
       MakeArchitecture({Conv("a", 2), Layer("global_average_pool")}, {1, 2, 2});

@@ -171,8 +171,8 @@ INSTANTIATE_TEST_SUITE_P(
         BadMessage{"HugeKernel", [](auto& p) { Attribute(p, 0, "kernel").set_number_value(1e300); },
                    "layers[0].attributes.kernel"},
         BadMessage{"UnknownAttribute",
-                   [](auto& p) { Attribute(p, 0, "dilation").set_number_value(2); },
-                   "layers[0].attributes.dilation"},
+                   [](auto& p) { Attribute(p, 0, "stride").set_number_value(2); },
+                   "layers[0].attributes.stride"},
         BadMessage{"OutputOfNoLayer",
                    [](auto& p) {
                      auto& output = *p.add_outputs();

@@ -40,7 +40,7 @@ KernelFactory FindKernelFactory(std::string_view op) {
       {"gelu", MakeActivation},
       {"global_average_pool", MakeAveragePool},
       {"global_max_pool", MakeMaxPool},
-      {"group_norm", MakeFeatureNorm},
+      {"group_norm", MakeGroupNorm},
       {"hard_swish", MakeActivation},
       {"input", MakeInput},
       {"kl_divergence", MakeRowLoss},

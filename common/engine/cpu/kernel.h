@@ -162,6 +162,7 @@ std::unique_ptr<Kernel> MakeMatmul(KernelContext& context);
 std::unique_ptr<Kernel> MakeAttention(KernelContext& context);
 std::unique_ptr<Kernel> MakeBatchNorm(KernelContext& context);
 std::unique_ptr<Kernel> MakeFeatureNorm(KernelContext& context);
+std::unique_ptr<Kernel> MakeGroupNorm(KernelContext& context);
 std::unique_ptr<Kernel> MakeActivation(KernelContext& context);
 std::unique_ptr<Kernel> MakeSoftmax(KernelContext& context);
 std::unique_ptr<Kernel> MakeDropout(KernelContext& context);

@@ -1,5 +1,6 @@
 // Upsampling of channels-last values: a pixel of the result is a sum of rows of channels.
 #include "common/engine/cpu/kernel.h"
+#include "common/engine/cpu/loops.h"
 #include "common/engine/cpu/simd.h"
 
 namespace graft::engine::cpu {
@@ -27,10 +28,27 @@ std::vector<Tap> TapsOf(std::int64_t extent, std::int64_t factor, bool bilinear)
   return taps;
 }
 
-// y += weight x
-GRAFT_SIMD void AddScaled(const float* __restrict x, float weight, std::int64_t size,
-                          float* __restrict y) {
-  for (std::int64_t i = 0; i < size; ++i) y[i] += weight * x[i];
+// A pixel of the result, and the four that it is made of: positions of their first channels.
+struct Pixel {
+  std::int64_t to;
+  std::int64_t from[4];
+  float weights[4];
+};
+
+// y = sum of the weighted pixels of x
+GRAFT_SIMD void Blend(const Pixel& pixel, const float* __restrict x, std::int64_t channels,
+                      float* __restrict y) {
+  const auto [a, b, c, d] = pixel.from;
+  const auto [wa, wb, wc, wd] = pixel.weights;
+  for (std::int64_t i = 0; i < channels; ++i) {
+    y[pixel.to + i] = (wa * x[a + i] + wb * x[b + i]) + (wc * x[c + i] + wd * x[d + i]);
+  }
+}
+
+// x += weight y
+GRAFT_SIMD void AddScaled(const float* __restrict y, float weight, std::int64_t channels,
+                          float* __restrict x) {
+  for (std::int64_t i = 0; i < channels; ++i) x[i] += weight * y[i];
 }
 
 class Upsample final : public Kernel {
@@ -39,19 +57,20 @@ class Upsample final : public Kernel {
       : x_(context.operand(0)),
         y_(context.result),
         extent_(context.extent(x_)),
-        use_(context.gradient_uses[0]) {
-    const arch::Attributes& attributes = context.node.attributes;
-    const std::vector<std::int64_t>& factors = arch::GetInts(attributes, "factors");
-    const bool bilinear = arch::GetString(attributes, "mode") == "bilinear";
-    rows_ = TapsOf(extent_.height, factors[0], bilinear);
-    columns_ = TapsOf(extent_.width, factors[1], bilinear);
+        use_(context.gradient_uses[0]),
+        bilinear_(arch::GetString(context.node.attributes, "mode") == "bilinear") {
+    const std::vector<std::int64_t>& factors = arch::GetInts(context.node.attributes, "factors");
+    rows_ = TapsOf(extent_.height, factors[0], bilinear_);
+    columns_ = TapsOf(extent_.width, factors[1], bilinear_);
   }
 
   absl::Status Forward(const Run& run) override {
-    float* const y = run.mutable_value(y_);
-    std::fill_n(y, run.count * ResultElements(), 0.0F);
-    ForEachTap(run, [&](std::int64_t to, std::int64_t from, float weight) {
-      AddScaled(run.value(x_) + from, weight, extent_.channels, y + to);
+    ForEachPixel(run, [&](const Pixel& pixel) {
+      if (bilinear_) {
+        Blend(pixel, run.value(x_), extent_.channels, run.mutable_value(y_));
+      } else {
+        Copy(run.value(x_) + pixel.from[0], extent_.channels, run.mutable_value(y_) + pixel.to);
+      }
     });
     return absl::OkStatus();
   }
@@ -59,33 +78,35 @@ class Upsample final : public Kernel {
   absl::Status Backward(const Run& run) override {
     float* const dx = run.gradient(x_);
     if (use_ == GradientUse::kWrite) std::fill_n(dx, run.count * extent_.elements(), 0.0F);
-    ForEachTap(run, [&](std::int64_t to, std::int64_t from, float weight) {
-      AddScaled(run.gradient(y_) + to, weight, extent_.channels, dx + from);
+    ForEachPixel(run, [&](const Pixel& pixel) {
+      for (int tap = 0; tap < (bilinear_ ? 4 : 1); ++tap) {
+        AddScaled(run.gradient(y_) + pixel.to, pixel.weights[tap], extent_.channels,
+                  dx + pixel.from[tap]);
+      }
     });
     return absl::OkStatus();
   }
 
  private:
-  std::int64_t ResultElements() const {
-    return static_cast<std::int64_t>(rows_.size() * columns_.size()) * extent_.channels;
-  }
-
-  // Calls f(y, x, weight) with the positions of a pixel and of each that it is made of.
   template <typename F>
-  void ForEachTap(const Run& run, F f) const {
-    std::int64_t to = 0;
+  void ForEachPixel(const Run& run, F f) const {
+    Pixel pixel{};
     for (std::int64_t n = 0; n < run.count; ++n) {
-      for (const Tap& row : rows_) {
+      const auto at = [&](std::int64_t row, std::int64_t column) {
+        return ((n * extent_.height + row) * extent_.width + column) * extent_.channels;
+      };
+      for (const auto& [low, high, weight] : rows_) {
         for (const Tap& column : columns_) {
-          const auto visit = [&](std::int64_t r, std::int64_t c, float weight) {
-            if (weight == 0.0F) return;
-            f(to, ((n * extent_.height + r) * extent_.width + c) * extent_.channels, weight);
-          };
-          visit(row.low, column.low, (1.0F - row.weight) * (1.0F - column.weight));
-          visit(row.low, column.high, (1.0F - row.weight) * column.weight);
-          visit(row.high, column.low, row.weight * (1.0F - column.weight));
-          visit(row.high, column.high, row.weight * column.weight);
-          to += extent_.channels;
+          pixel.from[0] = at(low, column.low);
+          pixel.from[1] = at(low, column.high);
+          pixel.from[2] = at(high, column.low);
+          pixel.from[3] = at(high, column.high);
+          pixel.weights[0] = (1.0F - weight) * (1.0F - column.weight);
+          pixel.weights[1] = (1.0F - weight) * column.weight;
+          pixel.weights[2] = weight * (1.0F - column.weight);
+          pixel.weights[3] = weight * column.weight;
+          f(pixel);
+          pixel.to += extent_.channels;
         }
       }
     }
@@ -94,6 +115,7 @@ class Upsample final : public Kernel {
   const arch::NodeIndex x_, y_;
   const Extent extent_;
   const GradientUse use_;
+  const bool bilinear_;
   std::vector<Tap> rows_, columns_;
 };
 

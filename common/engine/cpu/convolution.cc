@@ -60,7 +60,10 @@ class FastestMethod final : public ConvolutionMethod {
     const ConvolutionProblem by_winograd = PassesOf(problem, context, true);
     const ConvolutionProblem by_direct = PassesOf(problem, context, false);
     if (AnyPass(by_winograd)) winograd_ = MakeWinogradConvolution(by_winograd, batch);
-    if (AnyPass(by_direct)) direct_ = MakeDirectConvolution(by_direct, batch);
+    if (AnyPass(by_direct)) {
+      direct_ = DepthwiseFits(by_direct) ? MakeDepthwiseConvolution(by_direct, batch)
+                                         : MakeDirectConvolution(by_direct, batch);
+    }
     const auto method = [&](bool winograd) { return winograd ? winograd_.get() : direct_.get(); };
     forward_ = method(by_winograd.forward);
     data_gradient_ = method(by_winograd.data_gradient);

@@ -53,6 +53,11 @@ class ConvolutionMethod {
 std::unique_ptr<ConvolutionMethod> MakeDirectConvolution(const ConvolutionProblem& problem,
                                                          std::int64_t batch);
 
+// For depthwise convolutions whose weight gradient oneDNN is slow at.
+bool DepthwiseFits(const ConvolutionProblem& problem);
+std::unique_ptr<ConvolutionMethod> MakeDepthwiseConvolution(const ConvolutionProblem& problem,
+                                                            std::int64_t batch);
+
 // Winograd's, see winograd.h.
 bool WinogradFits(const ConvolutionProblem& problem);
 std::unique_ptr<ConvolutionMethod> MakeWinogradConvolution(const ConvolutionProblem& problem,

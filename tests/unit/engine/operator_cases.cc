@@ -107,6 +107,14 @@ Cases GroupedConvolutions() {
   depthwise["dilation"] = Ints{2, 1};
   cases.emplace_back("DepthwiseStridesDilationBias",
                      Around({2, 9, 8}, {Stem(6), Conv(6, {3, 2}, true, depthwise)}));
+  for (const std::int64_t channels : {3, 16, 21}) {
+    cases.emplace_back(
+        absl::StrCat("DepthwiseLarge", channels),
+        Around({2, 7, 6}, {Stem(channels), Conv(channels, {5, 4}, true, groups(channels))}));
+  }
+  depthwise["padding"] = Ints{4, 1, 3, 0};
+  cases.emplace_back("DepthwiseLargeStridesDilation",
+                     Around({2, 9, 8}, {Stem(6), Conv(6, {4, 4}, false, depthwise)}));
   cases.emplace_back("DepthwiseMultiplier",
                      Around({2, 5, 6}, {Stem(3), Conv(6, {3, 3}, true, groups(3))}));
   cases.emplace_back(

@@ -119,8 +119,9 @@ bool IsValidId(std::string_view text);
 
 // One line for people: "C4k3-P-C4k3-P-C8k3-GAP-F8-F10" for chains; branches in brackets, an
 // addition as "[C4k3|]add", a concatenation as "[C4k3|C4k1]cat" (an empty branch is the identity).
-// Layers that follow from the others (batch norm, activation, flatten, dropout) are left out. "@id"
-// stands for a layer that was written before.
+// Layers that follow from the others (normalisation, activation, flatten, dropout) are left out.
+// "g6" are a convolution's groups, "d2" its dilation. "@id" stands for a layer that was written
+// before.
 std::string Summary(const Architecture& architecture);
 
 // One line a layer, parameters folded into their layer: for `graft show`.

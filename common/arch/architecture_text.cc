@@ -1,5 +1,6 @@
 // Text for people: Summary and Render.
 #include <algorithm>
+#include <set>
 #include <string>
 #include <vector>
 
@@ -31,6 +32,16 @@ std::string Strides(const Attributes& attributes, std::int64_t usual_height,
   return Pair("s", strides[0], strides[1]);
 }
 
+// "g8" and "d2" behind a convolution; empty for the usual ones.
+std::string GroupsAndDilation(const Attributes& attributes) {
+  std::string text;
+  const std::int64_t groups = GetInt(attributes, "groups");
+  if (groups > 1) absl::StrAppend(&text, "g", groups);
+  const std::vector<std::int64_t>& dilation = GetInts(attributes, "dilation");
+  if (dilation[0] > 1 || dilation[1] > 1) text += Pair("d", dilation[0], dilation[1]);
+  return text;
+}
+
 std::string PoolToken(std::string_view prefix, const Attributes& attributes) {
   const std::vector<std::int64_t>& kernel = GetInts(attributes, "kernel");
   const std::string window =
@@ -40,10 +51,11 @@ std::string PoolToken(std::string_view prefix, const Attributes& attributes) {
 
 // Whether the operator is left out of summaries because it follows from the layers around it.
 bool IsSilent(const Node& node) {
-  for (const char* op : {"input", "parameter", "batch_norm", "relu", "dropout", "flatten"}) {
-    if (node.op->name == op) return true;
-  }
-  return false;
+  static const auto& silent = *new std::set<std::string>{
+      "batch_norm", "drop_path", "dropout",    "feature_map", "flatten",   "gelu", "group_norm",
+      "hard_swish", "input",     "layer_norm", "leaky_relu",  "parameter", "relu", "relu6",
+      "rms_norm",   "sigmoid",   "silu",       "tanh",        "tokens"};
+  return silent.contains(node.op->name);
 }
 
 class Summarizer {
@@ -126,7 +138,7 @@ class Summarizer {
     if (op == "convolution") {
       const tensor::Shape& weight = architecture_.node(node.operands[1]).type.shape;
       return absl::StrCat("C", weight.dim(0), Pair("k", weight.dim(2), weight.dim(3)),
-                          Strides(node.attributes, 1, 1));
+                          GroupsAndDilation(node.attributes), Strides(node.attributes, 1, 1));
     }
     if (op == "linear") {
       return absl::StrCat("F", node.type.shape.dim(ChannelAxis(node.type.shape)));

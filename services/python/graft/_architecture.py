@@ -13,7 +13,11 @@ from google.protobuf.message import Message
 _PARAMETERS = {
     "batch_norm": ("scale", "shift", "mean", "variance"),
     "convolution": ("weight", "bias"),
+    "embedding": ("table",),
+    "group_norm": ("scale", "shift"),
+    "layer_norm": ("scale", "shift"),
     "linear": ("weight", "bias"),
+    "rms_norm": ("scale",),
 }
 _HAS_BIAS = {"convolution": False, "linear": True}
 _WITHOUT_DATA = ("input", "parameter")

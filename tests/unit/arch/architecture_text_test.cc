@@ -40,6 +40,21 @@ TEST(SummaryTest, ChainIsItsLayers) {
       "C4k3-P-C8k3x1-A3s1-GAP-F10");
 }
 
+TEST(SummaryTest, GroupsDilationAndTokensAreShown) {
+  LayerDef depthwise = Conv("b", 4, k3);
+  depthwise.attributes["groups"] = std::int64_t{4};
+  LayerDef dilated = Conv("c", 6, k3);
+  dilated.attributes["dilation"] = std::int64_t{2};
+  EXPECT_EQ(Summary(MustExpand({Conv("a", 4, k1),
+                                {"", "layer_norm", {}, {}},
+                                depthwise,
+                                {"", "gelu", {}, {}},
+                                dilated,
+                                {"", "tokens", {}, {}},
+                                {"", "linear", {{"units", std::int64_t{5}}}, {}}})),
+            "C4k1-C4k3g4-C6k3d2-F5");
+}
+
 TEST(SummaryTest, BranchesAreInBrackets) {
   EXPECT_EQ(Summary(MustExpand({Conv("a", 4, k3),
                                 Conv("b", 4, k3),

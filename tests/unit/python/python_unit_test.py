@@ -221,6 +221,21 @@ class TensorNamesTest(unittest.TestCase):
         expected = {"c.weight": "00001.weight", "c.bias": "00002.bias", "l.weight": "00005.weight"}
         self.assertEqual(names, expected)
 
+    def test_tables_scales_and_shifts_are_made(self):
+        names = self.names(
+            [
+                {"op": "embedding", "id": "e", "attributes": {"vocabulary": 5, "units": 4}},
+                {"op": "layer_norm", "id": "n"},
+                {"op": "rms_norm", "id": "r"},
+                {"op": "feature_map", "attributes": {"height": 2, "width": 2}},
+                {"op": "group_norm", "id": "g", "attributes": {"groups": 2}},
+            ]
+        )
+        self.assertEqual(
+            list(names),
+            ["e.table", "n.scale", "n.shift", "r.scale", "g.scale", "g.shift"],
+        )
+
     def test_branches_are_numbered_from_the_outputs_in_order_of_operands(self):
         def convolution(layer, operand):
             return {"op": "convolution", "id": layer, "operands": [operand]}

@@ -148,7 +148,59 @@ TEST_P(PreservationTest, CalibrationIsWhatKeepsTrainingClose) {
   EXPECT_GT(MutantError(*mutant, Mode::kTraining), kDeepenTrainingBound);
 }
 
+// A depthwise convolution, a gate over channels, a scale that is learnt, tokens.
+arch::Architecture MobileStart() {
+  const auto layer = [](std::string id, std::string op, arch::Attributes attributes = {},
+                        std::vector<std::string> operands = {}) {
+    return arch::LayerDef{std::move(id), std::move(op), std::move(attributes), std::move(operands)};
+  };
+  const auto integer = [](std::int64_t value) { return arch::AttributeValue(value); };
+  return testing::MakeArchitecture(
+      {layer("expand", "convolution", {{"filters", integer(6)}, {"kernel", integer(1)}}),
+       layer("bn1", "batch_norm"), layer("act1", "hard_swish"),
+       layer("depthwise", "convolution",
+             {{"filters", integer(6)},
+              {"kernel", integer(3)},
+              {"groups", integer(6)},
+              {"bias", true}}),
+       layer("act2", "silu"), layer("squeeze", "global_average_pool"),
+       layer("reduce", "linear", {{"units", integer(3)}}), layer("act3", "gelu"),
+       layer("excite", "linear", {{"units", integer(6)}}), layer("gate", "sigmoid"),
+       layer("gamma", "parameter",
+             {{"name", std::string("gamma")},
+              {"shape", std::vector<std::int64_t>{6}},
+              {"initializer", std::string("ones")}}),
+       layer("scaled", "multiply", {}, {"act2", "gate", "gamma"}),
+       layer("tokens", "tokens", {}, {"scaled"}), layer("mix", "linear", {{"units", integer(5)}}),
+       layer("act4", "tanh"),
+       layer("map", "feature_map", {{"height", integer(7)}, {"width", integer(7)}}),
+       layer("pool", "global_average_pool"),
+       layer("classifier", "linear", {{"units", integer(4)}})},
+      {1, 7, 7});
+}
+
+class MobilePreservationTest : public ::testing::TestWithParam<engine::Backend*> {};
+
+TEST_P(MobilePreservationTest, WidenedLayersKeepTheFunction) {
+  const tensor::Tensor calibration = testing::RandomImages(MobileStart(), 16, 1);
+  const tensor::Tensor probe = testing::RandomImages(MobileStart(), 16, 2);
+  const TestNetwork parent = testing::Settle(MobileStart(), calibration, 3);
+  const std::vector<Edit> edits = {Widen("expand", 9), Widen("reduce", 5), Widen("mix", 8)};
+  const TestNetwork child =
+      testing::Derive(parent, edits, /*edit_seed=*/11, calibration, *GetParam()).network;
+  const arch::Node& depthwise = child.architecture.node(*child.architecture.FindNode("depthwise"));
+  EXPECT_EQ(depthwise.type.shape.dim(0), 9);
+  EXPECT_LE(
+      testing::RelativeDifference(testing::Logits(parent, probe, Mode::kInference, *GetParam()),
+                                  testing::Logits(child, probe, Mode::kInference, *GetParam())),
+      kExactBound);
+}
+
 engine::cpu::CpuBackend cpu_backend;
+INSTANTIATE_TEST_SUITE_P(Backends, MobilePreservationTest,
+                         ::testing::Values<engine::Backend*>(&testing::ReferenceBackend(),
+                                                             &cpu_backend),
+                         [](const auto& info) { return info.param->name(); });
 INSTANTIATE_TEST_SUITE_P(
     StartNetworks, PreservationTest,
     ::testing::Combine(::testing::Values(StartCase{"Demo", testing::DemoStart, 32},

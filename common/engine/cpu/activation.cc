@@ -30,7 +30,7 @@ struct Relu6 {
     return above > 6.0F ? 6.0F : above;
   }
   static GRAFT_INLINE float Gradient(float x, float dy, float) {
-    return (x > 0.0F) & (x < 6.0F) ? dy : 0.0F;
+    return ((x > 0.0F) & (x < 6.0F)) ? dy : 0.0F;
   }
 };
 

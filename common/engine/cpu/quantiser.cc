@@ -14,7 +14,7 @@ GRAFT_SIMD void SignOf(const float* __restrict x, std::int64_t size, float* __re
 GRAFT_SIMD void PassWithinOne(const float* __restrict x, const float* __restrict dy,
                               std::int64_t size, bool add, float* __restrict dx) {
   for (std::int64_t i = 0; i < size; ++i) {
-    const float value = (x[i] >= -1.0F) & (x[i] <= 1.0F) ? dy[i] : 0.0F;
+    const float value = ((x[i] >= -1.0F) & (x[i] <= 1.0F)) ? dy[i] : 0.0F;
     dx[i] = add ? dx[i] + value : value;
   }
 }

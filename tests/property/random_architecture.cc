@@ -62,6 +62,7 @@ class Generator {
 
   // Any change of the value; the size of the picture may shrink at nesting 0 only.
   Value Piece(const Value& in, int nesting) {
+    if (options_.mobile && Chance(0.6F)) return MobilePiece(in);
     switch (rng_.UniformInt(8)) {
       case 0:
       case 1:
@@ -82,6 +83,62 @@ class Generator {
         break;
     }
     return ConvolutionBlock(in, Width());
+  }
+
+  Value MobilePiece(const Value& in) {
+    switch (rng_.UniformInt(4)) {
+      case 0:
+        return Gate(in);
+      case 1:
+        return LearntScale(in);
+      case 2:
+        return TokenBlock(in);
+    }
+    return DepthwiseBlock(in);
+  }
+
+  Value DepthwiseBlock(const Value& in) {
+    Value out = in;
+    out.layer = Add("convolution", {in.layer},
+                    {{"filters", in.channels},
+                     {"kernel", 2 * Between(0, 2) + 1},
+                     {"groups", in.channels},
+                     {"dilation", Between(1, 2)},
+                     {"bias", Chance(0.5f)}});
+    return Activated(out);
+  }
+
+  // Squeeze and excitation.
+  Value Gate(const Value& in) {
+    Value out = in;
+    const std::string squeezed = Add("global_average_pool", {in.layer});
+    const std::string gate = Add("linear", {squeezed}, {{"units", in.channels}});
+    out.layer = Add("multiply", {in.layer, Add("sigmoid", {gate})});
+    return out;
+  }
+
+  Value LearntScale(const Value& in) {
+    Value out = in;
+    const std::string scale = Add("parameter", {},
+                                  {{"name", std::string("gamma")},
+                                   {"shape", std::vector<std::int64_t>{in.channels}},
+                                   {"initializer", std::string("ones")}});
+    out.layer = Add(Chance(0.5f) ? "multiply" : "add", {in.layer, scale});
+    return out;
+  }
+
+  Value TokenBlock(const Value& in) {
+    Value out = in;
+    out.channels = Width();
+    const std::string mixed = Add("linear", {Add("tokens", {in.layer})}, {{"units", out.channels}});
+    out.layer = Add("feature_map", {mixed}, {{"height", in.height}, {"width", in.width}});
+    return Activated(out);
+  }
+
+  Value Activated(Value value) {
+    constexpr const char* kSmooth[] = {"gelu", "silu", "tanh", "sigmoid"};
+    value.layer = Add(kSmooth[rng_.UniformInt(4)], {value.layer});
+    return value;
   }
 
   Value ConvolutionBlock(const Value& in, std::int64_t filters) {

@@ -23,10 +23,12 @@ struct RandomArchitectureOptions {
   bool dropout = true;
   // Additions and concatenations, one within the other up to twice.
   bool branches = true;
+  // Depthwise and dilated convolutions, smooth activations, gates, learnt scales, and detours over
+  // tokens.
+  bool mobile = false;
 };
 
-// An architecture with one input, `input`, and one output, `logits` [classes], of all the operators
-// but the loss: a trunk of convolutions (also with bias, strides and oblong kernels), batch norm,
+// An architecture with one input, `input`, and one output, `logits` [classes]: a trunk of convolutions (also with bias, strides and oblong kernels), batch norm,
 // ReLU, poolings, dropout, additions and concatenations; then a global pooling or flatten, up to
 // two hidden linear layers (sometimes with a branch) and the last linear layer. Decided by `rng`
 // alone.

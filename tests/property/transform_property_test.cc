@@ -33,7 +33,7 @@ std::vector<NodeIndex> HiddenLayers(const Architecture& network) {
   for (size_t i = 0; i < network.nodes().size(); ++i) {
     const auto index = static_cast<NodeIndex>(i);
     const bool is_output = network.outputs()[0].node == index;
-    if (network.node(index).op->channels == arch::ChannelBehaviour::kAbsorb && !is_output) {
+    if (network.channels(index) == arch::ChannelBehaviour::kAbsorb && !is_output) {
       layers.push_back(index);
     }
   }
@@ -43,7 +43,7 @@ std::vector<NodeIndex> HiddenLayers(const Architecture& network) {
 Edit RandomWiden(const Architecture& network, base::Rng& rng) {
   const std::vector<NodeIndex> layers = HiddenLayers(network);
   const arch::Node& layer = network.node(layers[rng.UniformInt(layers.size())]);
-  const std::int64_t width = layer.type.shape.dim(0);
+  const std::int64_t width = layer.type.shape.dim(arch::ChannelAxis(layer.type.shape));
   return Widen(layer.id, width + 1 + static_cast<std::int64_t>(rng.UniformInt(width + 1)),
                rng.UniformInt(2) == 0 ? "uneven" : "even");
 }
@@ -121,6 +121,21 @@ TEST(TransformPropertyTest, WideningAnyLayerOfAnyGraphKeepsTheFunction) {
   }
   // Refused is only what the channel maps can not express: a value that is added to a
   // concatenation.
+  RecordProperty("refused", tally.refused);
+  EXPECT_GE(tally.applied, 9 * tally.refused) << tally.refused << " refused";
+  EXPECT_GE(tally.applied, 400);
+}
+
+TEST(TransformPropertyTest, WideningAnyLayerOfAnyMobileGraphKeepsTheFunction) {
+  base::Rng rng(5);
+  RandomArchitectureOptions options;
+  options.mobile = true;
+  Tally tally;
+  for (int i = 0; i < kGraphs; ++i) {
+    SCOPED_TRACE(i);
+    Grow(RandomParent(rng, options), RandomWiden, rng, tally);
+    if (HasFatalFailure()) return;
+  }
   RecordProperty("refused", tally.refused);
   EXPECT_GE(tally.applied, 9 * tally.refused) << tally.refused << " refused";
   EXPECT_GE(tally.applied, 400);

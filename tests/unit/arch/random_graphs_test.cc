@@ -20,7 +20,8 @@ void ForRandomGraphs(const Check& check) {
   base::Rng rng(20170716);
   for (int i = 0; i < kGraphs; ++i) {
     base::Rng graph_rng = rng.Fork(i);
-    const Architecture architecture = graft::testing::RandomArchitecture(graph_rng);
+    const Architecture architecture =
+        graft::testing::RandomArchitecture(graph_rng, {.mobile = i % 2 == 1});
     SCOPED_TRACE("graph " + std::to_string(i) + ": " + Summary(architecture));
     check(architecture, graph_rng);
     if (::testing::Test::HasFailure()) return;
@@ -95,10 +96,27 @@ TEST(RandomGraphsTest, EveryOperatorOfTheGeneratorOccurs) {
     for (const Node& node : architecture.nodes()) seen.insert(node.op->name);
     fingerprints.insert(architecture.fingerprint().ToString());
   });
-  EXPECT_EQ(seen,
-            std::set<std::string>({"add", "average_pool", "batch_norm", "concat", "convolution",
-                                   "dropout", "flatten", "global_average_pool", "global_max_pool",
-                                   "input", "linear", "max_pool", "parameter", "relu"}));
+  EXPECT_EQ(seen, std::set<std::string>({"add",
+                                         "average_pool",
+                                         "batch_norm",
+                                         "concat",
+                                         "convolution",
+                                         "dropout",
+                                         "feature_map",
+                                         "flatten",
+                                         "gelu",
+                                         "global_average_pool",
+                                         "global_max_pool",
+                                         "input",
+                                         "linear",
+                                         "max_pool",
+                                         "multiply",
+                                         "parameter",
+                                         "relu",
+                                         "sigmoid",
+                                         "silu",
+                                         "tanh",
+                                         "tokens"}));
   EXPECT_GT(fingerprints.size(), kGraphs * 9 / 10);
 }
 

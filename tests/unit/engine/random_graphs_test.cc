@@ -10,6 +10,7 @@
 
 #include <algorithm>
 #include <cmath>
+#include <tuple>
 #include <utility>
 #include <vector>
 
@@ -143,12 +144,14 @@ class BranchMatcher {
   int pinned_ = 0;
 };
 
-class RandomGraphTest : public ::testing::TestWithParam<int> {};
+// A seed, and whether the graph is a mobile one.
+class RandomGraphTest : public ::testing::TestWithParam<std::tuple<int, bool>> {};
 
 TEST_P(RandomGraphTest, CpuEqualsReference) {
-  base::Rng rng(GetParam());
+  const auto [seed, mobile] = GetParam();
+  base::Rng rng(seed);
   const arch::Architecture architecture =
-      testing::WithLoss(graft::testing::RandomArchitecture(rng));
+      testing::WithLoss(graft::testing::RandomArchitecture(rng, {.mobile = mobile}));
   SCOPED_TRACE(arch::Render(architecture));
   reference::ReferenceBackend reference;
   cpu::CpuBackend cpu;
@@ -160,8 +163,8 @@ TEST_P(RandomGraphTest, CpuEqualsReference) {
   ASSERT_TRUE(actual.ok()) << actual.status();
   ASSERT_TRUE(watched.ok()) << watched.status();
   const ParameterLayout& layout = (*expected)->layout();
-  const Examples examples(architecture, kBatch, GetParam());
-  const ParameterVector start = RandomParameters(architecture, layout, GetParam());
+  const Examples examples(architecture, kBatch, seed);
+  const ParameterVector start = RandomParameters(architecture, layout, seed);
   ParameterVector parameters = start;
   ParameterVector cpu_parameters = start;
   for (const Mode mode : {Mode::kInference, Mode::kTraining}) {
@@ -191,7 +194,8 @@ TEST_P(RandomGraphTest, CpuEqualsReference) {
   EXPECT_LE(RelativeDifference(actual_gradients.values(), expected_gradients.values()), 1e-4);
 }
 
-INSTANTIATE_TEST_SUITE_P(Seeds, RandomGraphTest, ::testing::Range(0, 60));
+INSTANTIATE_TEST_SUITE_P(Seeds, RandomGraphTest,
+                         ::testing::Combine(::testing::Range(0, 60), ::testing::Bool()));
 
 }  // namespace
 }  // namespace graft::engine

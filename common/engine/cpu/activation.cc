@@ -3,6 +3,7 @@
 
 #include "common/engine/cpu/float_math.h"
 #include "common/engine/cpu/kernel.h"
+#include "common/engine/cpu/parallel.h"
 #include "common/engine/cpu/rows.h"
 #include "common/engine/cpu/simd.h"
 
@@ -177,14 +178,24 @@ class Activation final : public Kernel {
         use_(context.gradient_uses[0]) {}
 
   absl::Status Forward(const Run& run) override {
-    Apply(function_, slope_, run.value(x_), run.outer(batched_) * elements_, run.mutable_value(y_));
+    const float* const x = run.value(x_);
+    float* const y = run.mutable_value(y_);
+    const std::int64_t size = run.outer(batched_) * elements_;
+    ForEachPart(size, size, [&](std::int64_t first, std::int64_t count) {
+      Apply(function_, slope_, x + first, count, y + first);
+    });
     return absl::OkStatus();
   }
 
   absl::Status Backward(const Run& run) override {
     const auto backward = use_ == GradientUse::kAdd ? AddGradient : WriteGradient;
-    backward(function_, slope_, run.value(x_), run.gradient(y_), run.outer(batched_) * elements_,
-             run.gradient(x_));
+    const float* const x = run.value(x_);
+    const float* const dy = run.gradient(y_);
+    float* const dx = run.gradient(x_);
+    const std::int64_t size = run.outer(batched_) * elements_;
+    ForEachPart(size, size, [&](std::int64_t first, std::int64_t count) {
+      backward(function_, slope_, x + first, dy + first, count, dx + first);
+    });
     return absl::OkStatus();
   }
 

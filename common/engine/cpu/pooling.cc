@@ -1,5 +1,6 @@
 // Pooling over windows of channels-last values: each tap is a row of channels.
 #include "common/engine/cpu/kernel.h"
+#include "common/engine/cpu/parallel.h"
 #include "common/engine/cpu/simd.h"
 
 namespace graft::engine::cpu {
@@ -66,14 +67,24 @@ GRAFT_SIMD void MaxForward(const Window& window, std::int64_t count, const float
   }
 }
 
-// dx[from] += dy
-void MaxBackward(const Window& window, std::int64_t count, const float* dy,
-                 const std::int32_t* from, float* dx) {
-  const std::int64_t results = window.out_height * window.out_width;
+// dx[from] += dy, tap by tap, so that channels go together.
+GRAFT_SIMD void MaxBackward(const Window& window, std::int64_t count, const float* __restrict dy,
+                            const std::int32_t* __restrict from, float* __restrict dx) {
+  const std::int64_t channels = window.channels;
   for (std::int64_t n = 0; n < count; ++n, dx += window.in_elements()) {
-    for (std::int64_t i = 0; i < results; ++i, dy += window.channels, from += window.channels) {
-      for (std::int64_t c = 0; c < window.channels; ++c) {
-        dx[from[c] * window.channels + c] += dy[c];
+    for (std::int64_t i = 0; i < window.out_height; ++i) {
+      const Range rows = Rows(window, i);
+      for (std::int64_t j = 0; j < window.out_width; ++j, dy += channels, from += channels) {
+        const Range columns = Columns(window, j);
+        for (std::int64_t row = rows.first; row < rows.last; ++row) {
+          for (std::int64_t column = columns.first; column < columns.last; ++column) {
+            const auto position = static_cast<std::int32_t>(row * window.width + column);
+            float* const tap = dx + position * channels;
+            for (std::int64_t c = 0; c < channels; ++c) {
+              tap[c] += from[c] == position ? dy[c] : 0.0F;
+            }
+          }
+        }
       }
     }
   }
@@ -138,11 +149,18 @@ Window WindowOf(const KernelContext& context) {
   return window;
 }
 
-// The operand's gradient, ready to be added to.
-float* StartGradient(const Run& run, GradientUse use, arch::NodeIndex x, std::int64_t size) {
-  float* const gradient = run.gradient(x);
-  if (use == GradientUse::kWrite) std::fill_n(gradient, size, 0.0F);
-  return gradient;
+// Makes the operand's gradient ready to be added to.
+void StartGradient(GradientUse use, std::int64_t size, float* dx) {
+  if (use == GradientUse::kWrite) std::fill_n(dx, size, 0.0F);
+}
+
+// Calls visit(element of the operand, of the result, examples) for parts of the batch.
+template <typename Visit>
+void ForEachExample(const Window& window, const Run& run, const Visit& visit) {
+  ForEachPart(run.count, run.count * window.in_elements(),
+              [&](std::int64_t first, std::int64_t count) {
+                visit(first * window.in_elements(), first * window.out_elements(), count);
+              });
 }
 
 class MaxPool final : public Kernel {
@@ -156,14 +174,23 @@ class MaxPool final : public Kernel {
                            static_cast<std::int64_t>(sizeof(std::int32_t)))) {}
 
   absl::Status Forward(const Run& run) override {
-    MaxForward(window_, run.count, run.value(x_), run.mutable_value(y_),
-               run.buffer<std::int32_t>(from_));
+    const float* const x = run.value(x_);
+    float* const y = run.mutable_value(y_);
+    std::int32_t* const from = run.buffer<std::int32_t>(from_);
+    ForEachExample(window_, run, [&](std::int64_t in, std::int64_t out, std::int64_t count) {
+      MaxForward(window_, count, x + in, y + out, from + out);
+    });
     return absl::OkStatus();
   }
 
   absl::Status Backward(const Run& run) override {
-    float* const dx = StartGradient(run, use_, x_, run.count * window_.in_elements());
-    MaxBackward(window_, run.count, run.gradient(y_), run.buffer<std::int32_t>(from_), dx);
+    const float* const dy = run.gradient(y_);
+    const std::int32_t* const from = run.buffer<std::int32_t>(from_);
+    float* const dx = run.gradient(x_);
+    ForEachExample(window_, run, [&](std::int64_t in, std::int64_t out, std::int64_t count) {
+      StartGradient(use_, count * window_.in_elements(), dx + in);
+      MaxBackward(window_, count, dy + out, from + out, dx + in);
+    });
     return absl::OkStatus();
   }
 
@@ -183,13 +210,21 @@ class AveragePool final : public Kernel {
         use_(context.gradient_uses[0]) {}
 
   absl::Status Forward(const Run& run) override {
-    AverageForward(window_, run.count, run.value(x_), run.mutable_value(y_));
+    const float* const x = run.value(x_);
+    float* const y = run.mutable_value(y_);
+    ForEachExample(window_, run, [&](std::int64_t in, std::int64_t out, std::int64_t count) {
+      AverageForward(window_, count, x + in, y + out);
+    });
     return absl::OkStatus();
   }
 
   absl::Status Backward(const Run& run) override {
-    float* const dx = StartGradient(run, use_, x_, run.count * window_.in_elements());
-    AverageBackward(window_, run.count, run.gradient(y_), dx);
+    const float* const dy = run.gradient(y_);
+    float* const dx = run.gradient(x_);
+    ForEachExample(window_, run, [&](std::int64_t in, std::int64_t out, std::int64_t count) {
+      StartGradient(use_, count * window_.in_elements(), dx + in);
+      AverageBackward(window_, count, dy + out, dx + in);
+    });
     return absl::OkStatus();
   }
 

@@ -47,9 +47,11 @@ absl::StatusOr<std::vector<ChannelStatistics>> CollectChannelStatistics(
       return absl::InvalidArgumentError(
           absl::StrCat(Describe(node), " was not fetched or has no channels"));
     }
-    const std::int64_t channels = node.type.shape.dim(0);
-    statistics.push_back(
-        Measure(index, values, channels, node.type.shape.ElementCount() / channels));
+    const tensor::Shape& shape = node.type.shape;
+    const std::int64_t channels = shape.dim(arch::ChannelAxis(shape));
+    // Tokens lie as examples do, their channels innermost.
+    const std::int64_t plane = shape.rank() == 2 ? 1 : shape.ElementCount() / channels;
+    statistics.push_back(Measure(index, values, channels, plane));
   }
   return statistics;
 }

@@ -10,7 +10,7 @@
 
 namespace graft::engine {
 
-// One element a channel of a value [C, H, W] or [F].
+// One element a channel of a value [C, H, W], [T, C] or [C].
 struct ChannelStatistics {
   arch::NodeIndex node = 0;
   std::vector<float> mean;

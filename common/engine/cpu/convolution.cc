@@ -37,14 +37,14 @@ ConvolutionProblem ProblemOf(const KernelContext& context) {
 ConvolutionProblem PassesOf(const ConvolutionProblem& problem, const KernelContext& context,
                             bool winograd) {
   const bool fits = !context.options.exact && WinogradFits(problem);
-  const auto part = [&](Pass pass) {
+  const auto part = [&](ConvolutionPass pass) {
     return winograd ==
            (fits && context.kernels.PrefersWinograd(pass, problem.x.channels, problem.y.channels));
   };
   ConvolutionProblem passes = problem;
-  passes.forward = problem.forward && part(Pass::kForward);
-  passes.data_gradient = problem.data_gradient && part(Pass::kDataGradient);
-  passes.weight_gradient = problem.weight_gradient && part(Pass::kWeightGradient);
+  passes.forward = problem.forward && part(ConvolutionPass::kForward);
+  passes.data_gradient = problem.data_gradient && part(ConvolutionPass::kDataGradient);
+  passes.weight_gradient = problem.weight_gradient && part(ConvolutionPass::kWeightGradient);
   return passes;
 }
 

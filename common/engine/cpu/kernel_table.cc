@@ -22,13 +22,13 @@ constexpr char kDefault[] =
 #include "common/engine/cpu/kernel_table_default.inc"
     ;
 
-std::string_view NameOf(Pass pass) {
+std::string_view NameOf(ConvolutionPass pass) {
   switch (pass) {
-    case Pass::kForward:
+    case ConvolutionPass::kForward:
       return "forward";
-    case Pass::kDataGradient:
+    case ConvolutionPass::kDataGradient:
       return "data gradient";
-    case Pass::kWeightGradient:
+    case ConvolutionPass::kWeightGradient:
       return "weight gradient";
   }
   return "";
@@ -75,7 +75,7 @@ absl::StatusOr<KernelTable> KernelTable::Parse(std::string_view text) {
   LineReader lines(text);
   if (lines.Next() != kHeading) return lines.Unexpected(absl::StrCat("`", kHeading, "`"));
   KernelTable table;
-  for (const Pass pass : kPasses) {
+  for (const ConvolutionPass pass : kConvolutionPasses) {
     if (lines.Next() != NameOf(pass)) {
       return lines.Unexpected(absl::StrCat("`", base::ToAbsl(NameOf(pass)), "`"));
     }
@@ -97,7 +97,7 @@ absl::StatusOr<KernelTable> KernelTable::Parse(std::string_view text) {
 
 std::string KernelTable::ToText() const {
   std::string text = absl::StrCat(kHeading, "\n");
-  for (const Pass pass : kPasses) {
+  for (const ConvolutionPass pass : kConvolutionPasses) {
     absl::StrAppend(&text, base::ToAbsl(NameOf(pass)), "\n");
     for (const auto& row : winograd_[static_cast<std::size_t>(pass)]) {
       for (std::size_t f = 0; f < kWidths.size(); ++f) text += row[f] ? kWinograd : kDirect;
@@ -109,11 +109,13 @@ std::string KernelTable::ToText() const {
 
 std::string KernelTable::Digest() const { return digest::Sha256(ToText()).ToHex().substr(0, 8); }
 
-bool KernelTable::PrefersWinograd(Pass pass, std::int64_t channels, std::int64_t filters) const {
+bool KernelTable::PrefersWinograd(ConvolutionPass pass, std::int64_t channels,
+                                  std::int64_t filters) const {
   return winograd_[static_cast<std::size_t>(pass)][IndexOf(channels)][IndexOf(filters)];
 }
 
-void KernelTable::SetWinograd(Pass pass, int channels_index, int filters_index, bool preferred) {
+void KernelTable::SetWinograd(ConvolutionPass pass, int channels_index, int filters_index,
+                              bool preferred) {
   winograd_[static_cast<std::size_t>(pass)][channels_index][filters_index] = preferred;
 }
 

@@ -13,8 +13,9 @@
 
 namespace graft::engine::cpu {
 
-enum class Pass { kForward, kDataGradient, kWeightGradient };
-inline constexpr std::array kPasses = {Pass::kForward, Pass::kDataGradient, Pass::kWeightGradient};
+enum class ConvolutionPass { kForward, kDataGradient, kWeightGradient };
+inline constexpr std::array kConvolutionPasses = {
+    ConvolutionPass::kForward, ConvolutionPass::kDataGradient, ConvolutionPass::kWeightGradient};
 
 // Of each pass of a 3x3 convolution of stride 1, by its channels and filters: whether Winograd's
 // filtering is faster than the direct sum. A width that is not in the grid counts as the next
@@ -37,12 +38,12 @@ class KernelTable {
   // The first 8 hexadecimal digits of the SHA-256 of ToText: part of the numerics class.
   std::string Digest() const;
 
-  bool PrefersWinograd(Pass pass, std::int64_t channels, std::int64_t filters) const;
-  void SetWinograd(Pass pass, int channels_index, int filters_index, bool preferred);
+  bool PrefersWinograd(ConvolutionPass pass, std::int64_t channels, std::int64_t filters) const;
+  void SetWinograd(ConvolutionPass pass, int channels_index, int filters_index, bool preferred);
 
  private:
   using Grid = std::array<std::bitset<kWidths.size()>, kWidths.size()>;
-  std::array<Grid, kPasses.size()> winograd_;
+  std::array<Grid, kConvolutionPasses.size()> winograd_;
 };
 
 }  // namespace graft::engine::cpu

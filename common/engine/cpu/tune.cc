@@ -49,7 +49,7 @@ class Bench {
         scratch_(std::max(direct_->scratch_bytes(), winograd_->scratch_bytes())) {}
 
   // Whether Winograd's shortest time is below the direct method's.
-  absl::StatusOr<bool> WinogradWins(Pass pass) {
+  absl::StatusOr<bool> WinogradWins(ConvolutionPass pass) {
     double direct = std::numeric_limits<double>::infinity();
     double winograd = direct;
     for (int round = 0; round < kRounds; ++round) {
@@ -71,21 +71,21 @@ class Bench {
     return buffer;
   }
 
-  absl::StatusOr<double> Time(ConvolutionMethod& method, Pass pass) {
+  absl::StatusOr<double> Time(ConvolutionMethod& method, ConvolutionPass pass) {
     const Clock::time_point start = Clock::now();
     RETURN_IF_ERROR(Run(method, pass));
     return std::chrono::duration<double>(Clock::now() - start).count();
   }
 
-  absl::Status Run(ConvolutionMethod& method, Pass pass) {
+  absl::Status Run(ConvolutionMethod& method, ConvolutionPass pass) {
     switch (pass) {
-      case Pass::kForward:
+      case ConvolutionPass::kForward:
         return method.Forward(kBatch, x_.floats(), weight_.floats(), nullptr, scratch_.floats(),
                               y_.floats());
-      case Pass::kDataGradient:
+      case ConvolutionPass::kDataGradient:
         return method.DataGradient(kBatch, y_.floats(), weight_.floats(), scratch_.floats(),
                                    gradient_.floats());
-      case Pass::kWeightGradient:
+      case ConvolutionPass::kWeightGradient:
         return method.WeightGradient(kBatch, x_.floats(), y_.floats(), scratch_.floats(),
                                      gradient_.floats(), nullptr);
     }
@@ -103,7 +103,7 @@ absl::StatusOr<KernelTable> Measure(const std::function<void(double)>& on_progre
   for (int c = 0; c < kCount; ++c) {
     for (int f = 0; f < kCount; ++f) {
       Bench bench(ProblemOf(KernelTable::kWidths[c], KernelTable::kWidths[f]));
-      for (const Pass pass : kPasses) {
+      for (const ConvolutionPass pass : kConvolutionPasses) {
         ASSIGN_OR_RETURN(const bool wins, bench.WinogradWins(pass));
         table.SetWinograd(pass, c, f, wins);
       }

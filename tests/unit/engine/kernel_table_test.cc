@@ -15,7 +15,7 @@ constexpr int kCount = static_cast<int>(KernelTable::kWidths.size());
 KernelTable RandomTable(std::uint64_t seed) {
   base::Rng random(seed);
   KernelTable table;
-  for (const Pass pass : kPasses) {
+  for (const ConvolutionPass pass : kConvolutionPasses) {
     for (int c = 0; c < kCount; ++c) {
       for (int f = 0; f < kCount; ++f) table.SetWinograd(pass, c, f, random.UniformInt(2) == 0);
     }
@@ -30,7 +30,7 @@ TEST(KernelTableTest, TextKeepsEveryChoice) {
     ASSERT_TRUE(read.ok()) << read.status();
     EXPECT_EQ(read->ToText(), table.ToText());
     EXPECT_EQ(read->Digest(), table.Digest());
-    for (const Pass pass : kPasses) {
+    for (const ConvolutionPass pass : kConvolutionPasses) {
       for (const std::int64_t c : KernelTable::kWidths) {
         for (const std::int64_t f : KernelTable::kWidths) {
           EXPECT_EQ(read->PrefersWinograd(pass, c, f), table.PrefersWinograd(pass, c, f));
@@ -43,12 +43,12 @@ TEST(KernelTableTest, TextKeepsEveryChoice) {
 
 TEST(KernelTableTest, WidthsBetweenCountAsTheNextSmaller) {
   KernelTable table;
-  table.SetWinograd(Pass::kDataGradient, 6, 11, true);  // 12 channels, 64 filters
-  EXPECT_TRUE(table.PrefersWinograd(Pass::kDataGradient, 12, 64));
-  EXPECT_TRUE(table.PrefersWinograd(Pass::kDataGradient, 15, 5'000));
-  EXPECT_FALSE(table.PrefersWinograd(Pass::kDataGradient, 16, 64));
-  EXPECT_FALSE(table.PrefersWinograd(Pass::kDataGradient, 12, 63));
-  EXPECT_FALSE(table.PrefersWinograd(Pass::kForward, 12, 64));
+  table.SetWinograd(ConvolutionPass::kDataGradient, 6, 11, true);  // 12 channels, 64 filters
+  EXPECT_TRUE(table.PrefersWinograd(ConvolutionPass::kDataGradient, 12, 64));
+  EXPECT_TRUE(table.PrefersWinograd(ConvolutionPass::kDataGradient, 15, 5'000));
+  EXPECT_FALSE(table.PrefersWinograd(ConvolutionPass::kDataGradient, 16, 64));
+  EXPECT_FALSE(table.PrefersWinograd(ConvolutionPass::kDataGradient, 12, 63));
+  EXPECT_FALSE(table.PrefersWinograd(ConvolutionPass::kForward, 12, 64));
 }
 
 TEST(KernelTableTest, DamagedTextIsRefusedWithItsLine) {

@@ -14,6 +14,7 @@
 #include <string_view>
 
 #include "common/engine/backend.h"
+#include "common/engine/cpu/kernel_observer.h"
 #include "common/engine/cpu/kernel_table.h"
 
 namespace graft::engine::cpu {
@@ -26,6 +27,8 @@ struct CpuBackendOptions {
   std::int64_t memory_limit_bytes = 0;
   // Which kernels are fastest here; its digest is part of the numerics class.
   KernelTable kernels = KernelTable::Default();
+  // Runs the kernels of the plans, for profiles; outlives them. Null: they run by themselves.
+  KernelObserver* observer = nullptr;
 };
 
 // Plans run in the calling thread (and its OpenMP team). All buffers lie in one arena, placed by

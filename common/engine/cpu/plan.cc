@@ -181,6 +181,14 @@ Run CpuPlan::MakeRun(Mode mode, const Feed& feed) const {
   return run;
 }
 
+absl::Status CpuPlan::RunKernel(const Step& step, Pass pass, const Run& run) const {
+  const auto kernel = [&] {
+    return pass == Pass::kForward ? step.kernel->Forward(run) : step.kernel->Backward(run);
+  };
+  if (backend_.observer == nullptr) return kernel();
+  return backend_.observer->Run(architecture_.node(step.node), pass, kernel);
+}
+
 void CpuPlan::BindInputs(const Feed& feed) {
   for (std::size_t i = 0; i < feed.inputs.size(); ++i) {
     const arch::NodeIndex node = architecture_.inputs()[i];
@@ -212,7 +220,7 @@ absl::Status CpuPlan::Forward(Mode mode, const Feed& feed, ParameterVector& para
   BindInputs(feed);
   BindParameters(parameters);
   const Run run = MakeRun(mode, feed);
-  for (const Step& step : steps_) RETURN_IF_ERROR(step.kernel->Forward(run));
+  for (const Step& step : steps_) RETURN_IF_ERROR(RunKernel(step, Pass::kForward, run));
   count_ = feed.count;
   trained_ = mode == Mode::kTraining;
   return absl::OkStatus();
@@ -234,7 +242,7 @@ absl::Status CpuPlan::Backward(const Feed& feed, const ParameterVector& paramete
   if (float* const loss = gradients_[architecture_.outputs()[0].node]; loss != nullptr) *loss = 1;
   const Run run = MakeRun(Mode::kTraining, feed);
   for (auto step = steps_.rbegin(); step != steps_.rend(); ++step) {
-    if (step->backward) RETURN_IF_ERROR(step->kernel->Backward(run));
+    if (step->backward) RETURN_IF_ERROR(RunKernel(*step, Pass::kBackward, run));
   }
   return absl::OkStatus();
 }

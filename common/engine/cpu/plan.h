@@ -62,6 +62,7 @@ class CpuPlan final : public Plan {
   void Allocate();
   std::int64_t SizeBytes(arch::NodeIndex node) const;
 
+  absl::Status RunKernel(const Step& step, Pass pass, const Run& run) const;
   Run MakeRun(Mode mode, const Feed& feed) const;
   void BindInputs(const Feed& feed);
   void BindParameters(const ParameterVector& parameters);

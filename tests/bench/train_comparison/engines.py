@@ -1,0 +1,101 @@
+"""The two engines as processes that obey commands; the commands are in train_engine.cc."""
+import json
+import os
+import subprocess
+import sys
+from pathlib import Path
+
+import networks
+
+HERE = Path(__file__).resolve().parent
+FORMS = ("eager", "script")
+LAYOUTS = ("nchw", "channels_last")
+
+
+class EngineError(Exception):
+    """What an engine says about a command that it cannot obey."""
+
+
+class Engine:
+    """A process for as long as the object is used as a context."""
+
+    def __init__(self, command, threads):
+        environment = {**os.environ, "OMP_NUM_THREADS": str(threads)}
+        self.process = subprocess.Popen(command, env=environment, text=True,
+                                        stdin=subprocess.PIPE, stdout=subprocess.PIPE)
+        self.name = Path(command[-1] if command[0] == sys.executable else command[0]).name
+
+    def __enter__(self):
+        return self
+
+    def __exit__(self, *unused):
+        self.process.stdin.close()
+        self.process.wait()
+        self.process.stdout.close()
+
+    def ask(self, *words):
+        """The answer to a command."""
+        try:
+            self.process.stdin.write(" ".join(map(str, words)) + "\n")
+            self.process.stdin.flush()
+        except BrokenPipeError:
+            pass  # its last words are to be read
+        line = self.process.stdout.readline()
+        if not line:
+            raise EngineError(f"the process ended, with {self.process.wait()}")
+        answer = json.loads(line)
+        if "error" in answer:
+            raise EngineError(answer["error"])
+        return answer
+
+    def seconds_per_step(self, steps):
+        return self.ask("measure", steps)["seconds"] / steps
+
+
+class Setting:
+    """One network, batch and number of threads, with the files that both engines read."""
+
+    def __init__(self, directory, program, network, batch, threads, data, recipe):
+        self.program = program
+        self.name = network
+        self.batch = batch
+        self.threads = threads
+        self.data = data
+        self.recipe = json.dumps(recipe)
+        self.network_file = directory / f"{network}.json"
+        self.description_file = directory / f"{network}-description.json"
+        self.weights_file = directory / f"{network}.safetensors"
+        self.network_file.write_text(json.dumps(networks.description(network)), encoding="utf-8")
+
+    def common_flags(self):
+        return ["--data", str(self.data), "--recipe", self.recipe, "--batch", str(self.batch),
+                "--threads", str(self.threads)]
+
+    def start_graft(self):
+        """Also writes what PyTorch needs: description and weights."""
+        engine = Engine([str(self.program), "--network", str(self.network_file), *self.common_flags()],
+                        self.threads)
+        try:
+            self.description = engine.ask("describe")
+            engine.ask("save", self.weights_file)
+        except EngineError:
+            engine.__exit__()
+            raise
+        expected = networks.NETWORKS[self.name].parameters
+        if self.description["parameters"] != expected:
+            sys.exit(f"train_vs_pytorch: {self.name} has {self.description['parameters']} parameters, "
+                     f"expected {expected}")
+        self.description_file.write_text(json.dumps(self.description), encoding="utf-8")
+        return engine
+
+    def start_torch(self, form="eager", layout="nchw"):
+        """After start_graft; with the weights that Graft began with."""
+        engine = Engine([sys.executable, str(HERE / "torch_engine.py"), "--description",
+                         str(self.description_file), *self.common_flags(), "--form", form,
+                         "--layout", layout], self.threads)
+        try:
+            engine.ask("load", self.weights_file)
+        except EngineError:
+            engine.__exit__()
+            raise
+        return engine

@@ -1,0 +1,398 @@
+// Graft's side of train_vs_pytorch: trains one network and obeys commands.
+//
+//   train_engine --network FILE --data FILE [--batch N] [--threads N] [--recipe YAML]
+//
+// FILE of --network is a graft.v1.Architecture in YAML or JSON, short form, whose output is logits.
+// FILE of --data holds examples: images of the input's shape as float32, then as many labels as
+// int32. Batch k of the training is the k-th `batch` examples, from the front again after the last.
+// --recipe is a graft.v1.Recipe, of which the optimiser counts.
+//
+// Each line of standard input is a command, each line of standard output its answer in JSON:
+//   describe         the network in full form, with the shape of each layer's value
+//   save FILE        writes the parameters as safetensors, by the ids of their layers
+//   load FILE        reads them, and makes the optimiser and the order of the batches start again
+//   losses N         {"losses"} of N steps
+//   measure N        {"seconds"} that N steps take
+//   profile N        seconds of a step and of its kernels; the parameters are of no use after it
+//   gradients FILE   {"loss"} of batch 0; writes the gradients, and logits under that name
+//   memory           {"idle_bytes", "peak_bytes"} resident before the network was made and at most
+// What goes wrong is answered by {"error"}, and ends the program.
+#include <algorithm>
+#include <chrono>
+#include <fstream>
+#include <iostream>
+#include <map>
+#include <memory>
+#include <sstream>
+#include <string>
+#include <utility>
+#include <vector>
+
+#include <CLI/CLI.hpp>
+#include <google/protobuf/util/json_util.h>
+
+#include "absl/strings/str_cat.h"
+#include "absl/strings/str_join.h"
+#include "common/base/check.h"
+#include "common/base/file.h"
+#include "common/base/status_macros.h"
+#include "common/config/yaml.h"
+#include "common/engine/cpu/cpu_backend.h"
+#include "common/engine/optimizer.h"
+#include "common/weights/safetensors.h"
+#include "common/wire/architecture_wire.h"
+#include "common/wire/recipe_wire.h"
+#include "tests/unit/engine/testing.h"
+
+namespace graft::engine {
+namespace {
+
+using Clock = std::chrono::steady_clock;
+
+double SecondsSince(Clock::time_point start) {
+  return std::chrono::duration<double>(Clock::now() - start).count();
+}
+
+std::string Json(double value) {
+  std::ostringstream text;
+  text.precision(9);
+  text << value;
+  return text.str();
+}
+
+std::string Json(const google::protobuf::Message& message) {
+  std::string text;
+  GRAFT_CHECK(google::protobuf::util::MessageToJsonString(message, &text).ok());
+  return text;
+}
+
+double Median(std::vector<double> values) {
+  const auto middle = values.begin() + static_cast<std::ptrdiff_t>(values.size() / 2);
+  std::nth_element(values.begin(), middle, values.end());
+  return *middle;
+}
+
+// A line of /proc/self/status, in bytes.
+std::int64_t StatusBytes(std::string_view key) {
+  std::ifstream status("/proc/self/status");
+  for (std::string line; std::getline(status, line);) {
+    if (line.starts_with(key)) return std::stoll(line.substr(key.size() + 1)) * 1024;
+  }
+  return 0;
+}
+
+// Lets the peak of resident memory start again; returns what is resident now.
+std::int64_t StartPeak() {
+  std::ofstream("/proc/self/clear_refs") << 5;
+  return StatusBytes("VmRSS:");
+}
+
+// Seconds of the kernels of each operator. With `alone`, each is run several times at its place, and
+// those count that find their operands in the caches.
+class KernelTimes final : public cpu::KernelObserver {
+ public:
+  absl::Status Run(const arch::Node& node, cpu::Pass pass,
+                   absl::FunctionRef<absl::Status()> kernel) override {
+    if (alone) RETURN_IF_ERROR(kernel());
+    std::vector<double> seconds;
+    for (int i = 0; i < (alone ? kRepeats : 1); ++i) {
+      const Clock::time_point start = Clock::now();
+      RETURN_IF_ERROR(kernel());
+      seconds.push_back(SecondsSince(start));
+    }
+    std::string name(node.op->name);
+    if (pass == cpu::Pass::kBackward) name += " backward";
+    seconds_[name] += Median(std::move(seconds));
+    return absl::OkStatus();
+  }
+
+  // What was measured since the last call, by operator and pass.
+  std::map<std::string, double> Take() { return std::exchange(seconds_, {}); }
+
+  bool alone = false;
+
+ private:
+  static constexpr int kRepeats = 3;
+  std::map<std::string, double> seconds_;
+};
+
+struct Flags {
+  std::string network;
+  std::string data;
+  std::string recipe;
+  std::int64_t batch = 64;
+  int threads = 1;
+};
+
+struct Data {
+  std::vector<float> images;
+  std::vector<std::int32_t> labels;
+};
+
+absl::StatusOr<arch::Architecture> ReadNetwork(const std::string& path) {
+  v1::Architecture proto;
+  ASSIGN_OR_RETURN(const config::YamlSource source, config::LoadYamlFile(path, &proto));
+  absl::StatusOr<arch::Architecture> architecture = wire::ExpandFromProto(proto, {});
+  if (!architecture.ok()) return source.Explain(architecture.status());
+  return architecture;
+}
+
+absl::StatusOr<Data> ReadData(const std::string& path, std::int64_t image_elements) {
+  std::ifstream file(path, std::ios::binary | std::ios::ate);
+  if (!file) return absl::NotFoundError(absl::StrCat("cannot read ", path));
+  const auto size_bytes = static_cast<std::int64_t>(file.tellg());
+  const std::int64_t count =
+      size_bytes / (image_elements + 1) / static_cast<std::int64_t>(sizeof(float));
+  Data data{std::vector<float>(count * image_elements), std::vector<std::int32_t>(count)};
+  file.seekg(0);
+  file.read(reinterpret_cast<char*>(data.images.data()),
+            static_cast<std::streamsize>(data.images.size() * sizeof(float)));
+  file.read(reinterpret_cast<char*>(data.labels.data()),
+            static_cast<std::streamsize>(data.labels.size() * sizeof(std::int32_t)));
+  return data;
+}
+
+absl::StatusOr<recipe::OptimizerOptions> ReadOptimizer(const std::string& text) {
+  v1::Recipe proto;
+  RETURN_IF_ERROR(config::ParseYaml(text, "--recipe", &proto).status());
+  proto.set_epochs(1);
+  proto.set_batch_size(1);
+  ASSIGN_OR_RETURN(const recipe::Recipe recipe, wire::FromProto(proto));
+  return recipe.optimizer;
+}
+
+// A network, its parameters and what trains them.
+class Trainer {
+ public:
+  static absl::StatusOr<std::unique_ptr<Trainer>> Create(const Flags& flags) {
+    ASSIGN_OR_RETURN(const arch::Architecture network, ReadNetwork(flags.network));
+    const tensor::Shape& image = network.node(network.inputs()[0]).type.shape;
+    ASSIGN_OR_RETURN(Data data, ReadData(flags.data, image.ElementCount()));
+    if (static_cast<std::int64_t>(data.labels.size()) < flags.batch) {
+      return absl::InvalidArgumentError(
+          absl::StrCat(flags.data, " has ", data.labels.size(), " examples, less than a batch"));
+    }
+    ASSIGN_OR_RETURN(const recipe::OptimizerOptions options, ReadOptimizer(flags.recipe));
+    const std::int64_t idle_bytes = StartPeak();
+    auto trainer = std::make_unique<Trainer>(flags, network, std::move(data), options, idle_bytes);
+    RETURN_IF_ERROR(trainer->Compile());
+    return trainer;
+  }
+
+  Trainer(const Flags& flags, const arch::Architecture& network, Data data,
+          const recipe::OptimizerOptions& options, std::int64_t idle_bytes)
+      : flags_(flags),
+        network_(network),
+        trained_(testing::WithLoss(network)),
+        data_(std::move(data)),
+        options_(options),
+        idle_bytes_(idle_bytes) {}
+
+  // The answer to a line.
+  absl::StatusOr<std::string> Obey(const std::string& line) {
+    std::istringstream words(line);
+    std::string command;
+    std::string argument;
+    words >> command >> argument;
+    if (command == "describe") return Describe();
+    if (command == "memory") {
+      return absl::StrCat("{\"idle_bytes\":", idle_bytes_,
+                          ",\"peak_bytes\":", StatusBytes("VmHWM:"), "}");
+    }
+    if (command == "save") return Save(argument, *parameters_, nullptr);
+    if (command == "load") return Load(argument);
+    if (command == "gradients") return Gradients(argument);
+    const int steps = std::atoi(argument.c_str());
+    if (steps < 1) return absl::InvalidArgumentError(absl::StrCat("no such command: ", line));
+    if (command == "losses") return Losses(steps);
+    if (command == "measure") return Measure(steps);
+    if (command == "profile") return Profile(steps);
+    return absl::InvalidArgumentError(absl::StrCat("no such command: ", line));
+  }
+
+ private:
+  absl::Status Compile() {
+    ASSIGN_OR_RETURN(plan_, MakePlan(nullptr));
+    const ParameterLayout& layout = plan_->layout();
+    parameters_ =
+        std::make_unique<ParameterVector>(InitializeParameters(trained_, layout, /*seed=*/1));
+    gradients_ = std::make_unique<ParameterVector>(layout.trainable_size());
+    Restart();
+    return absl::OkStatus();
+  }
+
+  absl::StatusOr<std::unique_ptr<Plan>> MakePlan(cpu::KernelObserver* observer) const {
+    return cpu::CpuBackend({.threads = flags_.threads, .observer = observer})
+        .Compile(trained_, {.batch = flags_.batch});
+  }
+
+  void Restart() {
+    step_ = 0;
+    optimizer_ = MakeOptimizer(
+        options_, TrainableSegments(trained_, plan_->layout(), recipe::WeightDecayMask::kAll),
+        plan_->layout().trainable_size());
+  }
+
+  Feed FeedOf(std::int64_t step) const {
+    const std::int64_t batches = static_cast<std::int64_t>(data_.labels.size()) / flags_.batch;
+    const std::int64_t first = step % batches * flags_.batch;
+    const std::int64_t image = network_.node(network_.inputs()[0]).type.shape.ElementCount();
+    return {.count = flags_.batch,
+            .inputs = {data_.images.data() + first * image, data_.labels.data() + first}};
+  }
+
+  absl::Status Step(Plan& plan) {
+    const Feed feed = FeedOf(step_++);
+    RETURN_IF_ERROR(plan.Forward(Mode::kTraining, feed, *parameters_));
+    RETURN_IF_ERROR(plan.Backward(feed, *parameters_, *gradients_));
+    optimizer_->Step(static_cast<float>(recipe::LearningRate(options_)), gradients_->values(),
+                     parameters_->values());
+    return absl::OkStatus();
+  }
+
+  std::string Describe() const {
+    std::vector<std::string> shapes;
+    for (const arch::Node& node : network_.nodes()) {
+      shapes.push_back(absl::StrCat("[", absl::StrJoin(node.type.shape.dims(), ","), "]"));
+    }
+    return absl::StrCat("{\"parameters\":", network_.cost().parameters,
+                        ",\"macs\":", network_.cost().macs, ",\"shapes\":[",
+                        absl::StrJoin(shapes, ","),
+                        "],\"architecture\":", Json(wire::ToProto(network_)), "}");
+  }
+
+  // Writes `values`, and `logits` unless it is null; statistics where `values` has them.
+  absl::StatusOr<std::string> Save(const std::string& path, const ParameterVector& values,
+                                   const std::span<const float>* logits) const {
+    weights::Safetensors file;
+    for (const ParameterLayout::Slot& slot : plan_->layout().slots()) {
+      if (slot.offset + slot.count > static_cast<std::int64_t>(values.values().size())) continue;
+      const arch::Node& node = trained_.node(slot.node);
+      file.tensors.Set(node.id, tensor::Tensor::FromFloats(node.type.shape, values.slice(slot)));
+    }
+    if (logits != nullptr) {
+      const auto count = static_cast<std::int64_t>(logits->size());
+      file.tensors.Set("logits", tensor::Tensor::FromFloats({count}, *logits));
+    }
+    ASSIGN_OR_RETURN(const std::string bytes, weights::EncodeSafetensors(file));
+    RETURN_IF_ERROR(base::WriteFileDurably(path, bytes));
+    return "{}";
+  }
+
+  absl::StatusOr<std::string> Load(const std::string& path) {
+    ASSIGN_OR_RETURN(const std::string bytes, base::ReadFile(path));
+    ASSIGN_OR_RETURN(const weights::Safetensors file, weights::DecodeSafetensors(bytes));
+    for (const ParameterLayout::Slot& slot : plan_->layout().slots()) {
+      const tensor::Tensor* const tensor = file.tensors.Find(trained_.node(slot.node).id);
+      if (tensor == nullptr || tensor->shape() != trained_.node(slot.node).type.shape) {
+        return absl::InvalidArgumentError(
+            absl::StrCat(path, " does not fit at ", trained_.node(slot.node).id));
+      }
+      std::ranges::copy(tensor->floats(), parameters_->slice(slot).begin());
+    }
+    Restart();
+    return "{}";
+  }
+
+  absl::StatusOr<std::string> Losses(int steps) {
+    std::vector<std::string> losses;
+    for (int i = 0; i < steps; ++i) {
+      RETURN_IF_ERROR(Step(*plan_));
+      losses.push_back(Json(plan_->Output(0)[0]));
+    }
+    return absl::StrCat("{\"losses\":[", absl::StrJoin(losses, ","), "]}");
+  }
+
+  absl::StatusOr<std::string> Measure(int steps) {
+    const Clock::time_point start = Clock::now();
+    for (int i = 0; i < steps; ++i) RETURN_IF_ERROR(Step(*plan_));
+    return absl::StrCat("{\"seconds\":", Json(SecondsSince(start)), "}");
+  }
+
+  absl::StatusOr<std::string> Gradients(const std::string& path) {
+    const Feed feed = FeedOf(0);
+    RETURN_IF_ERROR(plan_->Forward(Mode::kTraining, feed, *parameters_));
+    RETURN_IF_ERROR(plan_->Backward(feed, *parameters_, *gradients_));
+    const double loss = plan_->Output(0)[0];
+    const std::span<const float> logits = plan_->Output(1);
+    RETURN_IF_ERROR(Save(path, *gradients_, &logits).status());
+    return absl::StrCat("{\"loss\":", Json(loss), "}");
+  }
+
+  // The kernels' times are medians over steps: in the step, and each as if alone.
+  absl::StatusOr<std::string> Profile(int steps) {
+    KernelTimes times;
+    ASSIGN_OR_RETURN(const std::unique_ptr<Plan> plan, MakePlan(&times));
+    RETURN_IF_ERROR(Step(*plan));
+    times.Take();
+    std::vector<double> seconds;
+    std::map<std::string, std::vector<double>> in_step;
+    std::map<std::string, std::vector<double>> alone;
+    for (int i = 0; i < steps; ++i) {
+      const Clock::time_point start = Clock::now();
+      RETURN_IF_ERROR(Step(*plan));
+      seconds.push_back(SecondsSince(start));
+      for (const auto& [name, value] : times.Take()) in_step[name].push_back(value);
+    }
+    times.alone = true;
+    for (int i = 0; i < steps; ++i) {
+      RETURN_IF_ERROR(Step(*plan));
+      for (const auto& [name, value] : times.Take()) alone[name].push_back(value);
+    }
+    std::vector<std::string> kernels;
+    for (const auto& [name, values] : in_step) {
+      kernels.push_back(absl::StrCat("\"", name, "\":{\"seconds\":", Json(Median(values)),
+                                     ",\"alone_seconds\":", Json(Median(alone[name])), "}"));
+    }
+    return absl::StrCat("{\"seconds\":", Json(Median(seconds)), ",\"kernels\":{",
+                        absl::StrJoin(kernels, ","), "}}");
+  }
+
+  const Flags flags_;
+  const arch::Architecture network_;
+  const arch::Architecture trained_;  // with its loss
+  const Data data_;
+  const recipe::OptimizerOptions options_;
+  const std::int64_t idle_bytes_;
+  std::unique_ptr<Plan> plan_;
+  std::unique_ptr<ParameterVector> parameters_;
+  std::unique_ptr<ParameterVector> gradients_;
+  std::unique_ptr<Optimizer> optimizer_;
+  std::int64_t step_ = 0;
+};
+
+int Fail(const absl::Status& status) {
+  std::string message(status.message());
+  std::ranges::replace(message, '"', '\'');
+  std::ranges::replace(message, '\n', ' ');
+  std::cout << "{\"error\":\"" << message << "\"}" << std::endl;
+  return 1;
+}
+
+int Serve(const Flags& flags) {
+  const absl::StatusOr<std::unique_ptr<Trainer>> trainer = Trainer::Create(flags);
+  if (!trainer.ok()) return Fail(trainer.status());
+  for (std::string line; std::getline(std::cin, line);) {
+    const absl::StatusOr<std::string> answer = (*trainer)->Obey(line);
+    if (!answer.ok()) return Fail(answer.status());
+    std::cout << *answer << std::endl;
+  }
+  return 0;
+}
+
+int Main(int argc, char** argv) {
+  Flags flags;
+  CLI::App app("Trains one network and obeys commands.", "train_engine");
+  app.add_option("--network", flags.network)->required();
+  app.add_option("--data", flags.data)->required();
+  app.add_option("--recipe", flags.recipe);
+  app.add_option("--batch", flags.batch)->check(CLI::Range(1, 1 << 16));
+  app.add_option("--threads", flags.threads)->check(CLI::Range(1, 1024));
+  CLI11_PARSE(app, argc, argv);
+  return Serve(flags);
+}
+
+}  // namespace
+}  // namespace graft::engine
+
+int main(int argc, char** argv) { return graft::engine::Main(argc, argv); }

@@ -1,11 +1,11 @@
 // Graft's side of train_vs_pytorch: trains one network and obeys commands.
 //
-//   train_engine --network FILE --data FILE [--batch N] [--threads N] [--recipe YAML]
+//   train_engine --network FILE --data FILE [--batch N] [--threads N] [--recipe YAML] [--exact]
 //
 // FILE of --network is a graft.v1.Architecture in YAML or JSON, short form, whose output is logits.
 // FILE of --data holds examples: images of the input's shape as float32, then as many labels as
 // int32. Batch k of the training is the k-th `batch` examples, from the front again after the last.
-// --recipe is a graft.v1.Recipe, of which the optimiser counts.
+// --recipe is a graft.v1.Recipe, of which the optimiser counts. --exact: PlanOptions::exact.
 //
 // Each line of standard input is a command, each line of standard output its answer in JSON:
 //   describe         the network in full form, with the shape of each layer's value
@@ -14,7 +14,7 @@
 //   losses N         {"losses"} of N steps
 //   measure N        {"seconds"} that N steps take
 //   profile N        seconds of a step and of its kernels; the parameters are of no use after it
-//   gradients FILE   {"loss"} of batch 0; writes the gradients, and logits under that name
+//   gradients FILE K {"loss"} of batch K; writes the gradients, and logits under that name
 //   memory           {"idle_bytes", "peak_bytes"} resident before the network was made and at most
 // What goes wrong is answered by {"error"}, and ends the program.
 #include <algorithm>
@@ -122,6 +122,7 @@ struct Flags {
   std::string recipe;
   std::int64_t batch = 64;
   int threads = 1;
+  bool exact = false;
 };
 
 struct Data {
@@ -201,7 +202,11 @@ class Trainer {
     }
     if (command == "save") return Save(argument, *parameters_, nullptr);
     if (command == "load") return Load(argument);
-    if (command == "gradients") return Gradients(argument);
+    if (command == "gradients") {
+      std::int64_t batch = 0;
+      words >> batch;
+      return Gradients(argument, batch);
+    }
     const int steps = std::atoi(argument.c_str());
     if (steps < 1) return absl::InvalidArgumentError(absl::StrCat("no such command: ", line));
     if (command == "losses") return Losses(steps);
@@ -223,7 +228,7 @@ class Trainer {
 
   absl::StatusOr<std::unique_ptr<Plan>> MakePlan(cpu::KernelObserver* observer) const {
     return cpu::CpuBackend({.threads = flags_.threads, .observer = observer})
-        .Compile(trained_, {.batch = flags_.batch});
+        .Compile(trained_, {.batch = flags_.batch, .exact = flags_.exact});
   }
 
   void Restart() {
@@ -309,8 +314,8 @@ class Trainer {
     return absl::StrCat("{\"seconds\":", Json(SecondsSince(start)), "}");
   }
 
-  absl::StatusOr<std::string> Gradients(const std::string& path) {
-    const Feed feed = FeedOf(0);
+  absl::StatusOr<std::string> Gradients(const std::string& path, std::int64_t batch) {
+    const Feed feed = FeedOf(batch);
     RETURN_IF_ERROR(plan_->Forward(Mode::kTraining, feed, *parameters_));
     RETURN_IF_ERROR(plan_->Backward(feed, *parameters_, *gradients_));
     const double loss = plan_->Output(0)[0];
@@ -388,6 +393,7 @@ int Main(int argc, char** argv) {
   app.add_option("--recipe", flags.recipe);
   app.add_option("--batch", flags.batch)->check(CLI::Range(1, 1 << 16));
   app.add_option("--threads", flags.threads)->check(CLI::Range(1, 1024));
+  app.add_flag("--exact", flags.exact);
   CLI11_PARSE(app, argc, argv);
   return Serve(flags);
 }

@@ -61,12 +61,18 @@ def graft_profile(engine, seconds_per_step):
 
 def torch_profile(engine, seconds_per_step):
     """The ratio that an engine would reach that had PyTorch's primitives and nothing else."""
-    profile = engine.ask("profile", max(3, steps_for(seconds_per_step, SLICE / 2)))
-    share = profile["primitive_seconds"] / seconds_per_step
+    steps = max(3, steps_for(seconds_per_step, SLICE / 2))
+    shares = []
+    for _ in range(3):
+        # Of a step without the profiler, which costs most where there is little to do.
+        step = engine.seconds_per_step(steps)
+        profile = engine.ask("profile", steps)
+        shares.append(profile["primitive_seconds"] / step)
+    share = statistics.median(shares)
     return {"pytorch_primitive_share": share, "pytorch_ceiling": 1 / share,
-            "pytorch_shares": {name: round(seconds / seconds_per_step, 4)
+            "pytorch_shares": {name: round(seconds / profile["seconds"], 4)
                                for name, seconds in profile["kernels"].items()
-                               if seconds > 0.01 * seconds_per_step}}
+                               if seconds > 0.01 * profile["seconds"]}}
 
 
 def compare(setting, pairs):
@@ -93,7 +99,7 @@ def compare(setting, pairs):
 
 def text(record):
     low, high = record["ratio_quartiles"]
-    return (f"{record['network']}, batch {record['batch']}, {record['threads']} threads: PyTorch "
+    return (f"batch {record['batch']}, {record['threads']} threads: PyTorch "
             f"({record['pytorch_variant']}) takes {record['ratio_median']:.2f} times as long "
             f"(quartiles {low:.2f} to {high:.2f}, ceiling {record['pytorch_ceiling']:.2f}); primitives "
             f"are {100 * record['primitive_share']:.0f} % of Graft's step, which takes "

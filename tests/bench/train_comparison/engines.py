@@ -23,7 +23,6 @@ class Engine:
         environment = {**os.environ, "OMP_NUM_THREADS": str(threads)}
         self.process = subprocess.Popen(command, env=environment, text=True,
                                         stdin=subprocess.PIPE, stdout=subprocess.PIPE)
-        self.name = Path(command[-1] if command[0] == sys.executable else command[0]).name
 
     def __enter__(self):
         return self
@@ -55,12 +54,13 @@ class Engine:
 class Setting:
     """One network, batch and number of threads, with the files that both engines read."""
 
-    def __init__(self, directory, program, network, batch, threads, data, recipe):
+    def __init__(self, directory, program, network, batch, threads, data, recipe, exact=False):
         self.program = program
         self.name = network
         self.batch = batch
         self.threads = threads
         self.data = data
+        self.graft_flags = ["--exact"] if exact else []
         self.recipe = json.dumps(recipe)
         self.network_file = directory / f"{network}.json"
         self.description_file = directory / f"{network}-description.json"
@@ -73,8 +73,8 @@ class Setting:
 
     def start_graft(self):
         """Also writes what PyTorch needs: description and weights."""
-        engine = Engine([str(self.program), "--network", str(self.network_file), *self.common_flags()],
-                        self.threads)
+        engine = Engine([str(self.program), "--network", str(self.network_file), *self.graft_flags,
+                         *self.common_flags()], self.threads)
         try:
             self.description = engine.ask("describe")
             engine.ask("save", self.weights_file)

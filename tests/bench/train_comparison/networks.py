@@ -173,11 +173,11 @@ def attention(layers, x, width, heads, reduction, side):
     return layers.linear(width)
 
 
-def transformer_block(layers, x, width, heads, ratio, reduction, side):
+def transformer_block(layers, x, width, heads, reduction, side):
     normed = layers.add("layer_norm", x, epsilon=1e-6)
     x = layers.add("add", x, attention(layers, normed, width, heads, reduction, side))
     layers.add("layer_norm", epsilon=1e-6)
-    layers.linear(ratio * width)
+    layers.linear(4 * width)
     layers.add("gelu")
     return layers.add("add", x, layers.linear(width))
 
@@ -185,8 +185,8 @@ def transformer_block(layers, x, width, heads, ratio, reduction, side):
 def pvt(layers):
     """Three stages of two blocks for small images; the class token joins in the last."""
     side = IMAGE[1]
-    for stage, (width, heads, ratio, reduction) in enumerate(
-            ((32, 1, 8, 4), (64, 2, 8, 2), (128, 4, 4, 1))):
+    for stage, (width, heads, reduction) in enumerate(
+            ((32, 1, 4), (64, 2, 2), (128, 4, 1))):
         last = stage == 2
         side //= 2
         layers.convolution(width, 2, strides=[2, 2], padding=[0] * 4, bias=True)
@@ -201,7 +201,7 @@ def pvt(layers):
         else:
             x = layers.add("add", x, positions)
         for _ in range(2):
-            x = transformer_block(layers, x, width, heads, ratio, reduction, side)
+            x = transformer_block(layers, x, width, heads, reduction, side)
         if not last:
             layers.add("feature_map", height=side, width=side)
     layers.add("layer_norm", epsilon=1e-6)
@@ -212,8 +212,13 @@ def pvt(layers):
 
 
 def sgd(batch):
-    """As EAS publishes for start networks."""
-    return {"sgd": {"learning_rate": 0.1, "weight_decay": 1e-4}}
+    """As EAS publishes for children."""
+    return {"sgd": {"learning_rate": 0.02, "weight_decay": 1e-4}}
+
+
+def scaled_sgd(batch):
+    """Published for a batch of 256, to be scaled with the batch."""
+    return {"sgd": {"learning_rate": 0.1 * batch / 256, "weight_decay": 1e-4}}
 
 
 def adadelta(batch):
@@ -242,9 +247,9 @@ NETWORKS = {
     "plain_6": Network(plain_6, 2_197_962, sgd),
     "simplenet_310k": Network(simplenet_310k, 312_362, adadelta),
     "densenet_bc_40_12": Network(densenet_bc_40_12, 176_122, sgd),
-    "vovnet_27_slim": Network(vovnet_27_slim, 3_000_000, sgd),
-    "vanillanet_5": Network(vanillanet_5, 1_000_000, lamb),
-    "pvt": Network(pvt, 650_000, adamw),
+    "vovnet_27_slim": Network(vovnet_27_slim, 3_017_866, scaled_sgd),
+    "vanillanet_5": Network(vanillanet_5, 1_171_852, lamb),
+    "pvt": Network(pvt, 646_186, adamw),
 }
 
 

@@ -159,16 +159,15 @@ class Trainer:
                 "kernels": {key: value for key, value in events.items() if value > 1e-6},
                 "primitive_seconds": sum(events.get(key, 0) for key in PRIMITIVES)}
 
-    def gradients(self, path):
+    def gradients(self, path, batch):
         """Writes gradients and logits as numpy does, under Graft's ids."""
-        images, labels = self.batches[0]
+        images, labels = self.batches[int(batch) % len(self.batches)]
         self.optimizer.zero_grad(set_to_none=True)
         logits = self.model(images)
         loss = F.cross_entropy(logits, labels)
         loss.backward()
-        gradients = {layer: dict(self.module.named_parameters())[name].grad.numpy()
-                     for name, layer in self.tensors.items()
-                     if name in dict(self.module.named_parameters())}
+        gradients = {self.tensors[name]: parameter.grad.numpy()
+                     for name, parameter in self.module.named_parameters()}
         numpy.savez(path, logits=logits.detach().numpy(), **gradients)
         return {"loss": loss.item()}
 

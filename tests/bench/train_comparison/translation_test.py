@@ -1,0 +1,66 @@
+"""The networks of train_vs_pytorch in PyTorch have the logits and gradients that they have in Graft."""
+import importlib.util
+import json
+import os
+import sys
+import tempfile
+import unittest
+from pathlib import Path
+
+HERE = Path(__file__).resolve().parent
+sys.path.insert(0, str(HERE))
+
+HAS_TORCH = all(importlib.util.find_spec(module) for module in ("torch", "numpy"))
+if HAS_TORCH:
+    import images
+    import loss_curves
+    import networks
+    from engines import Setting
+
+PROGRAM = Path(os.environ["GRAFT_BIN_DIR"]).parent / "bench/train_engine"
+BATCH = 4
+BATCHES = 5
+BOUND = 1e-4
+
+
+@unittest.skipUnless(HAS_TORCH, "needs Debian's python3-torch and python3-numpy")
+class TranslationTest(unittest.TestCase):
+    def setUp(self):
+        temporary = tempfile.TemporaryDirectory()
+        self.addCleanup(temporary.cleanup)
+        self.directory = Path(temporary.name)
+        self.data = self.directory / "images"
+        images.save(self.data, *images.synthetic(BATCHES * BATCH))
+
+    def setting(self, name):
+        recipe = {"sgd": {"learning_rate": 1e-3, "weight_decay": 1e-4}}
+        return Setting(self.directory, PROGRAM, name, BATCH, 1, self.data, recipe, exact=True)
+
+    def test_networks_have_equal_logits_and_gradients(self):
+        for name in networks.NETWORKS:
+            with self.subTest(name):
+                setting = self.setting(name)
+                with setting.start_graft() as graft, setting.start_torch() as torch:
+                    losses, logits, gradients = zip(*(
+                        loss_curves.at_equal_weights(graft, torch, self.directory, batch)
+                        for batch in range(BATCHES)))
+                self.assertLess(max(losses), BOUND)
+                self.assertLess(max(logits), BOUND)
+                # A ReLU whose operand is zero but for the last bit gives one of two gradients.
+                self.assertLess(min(gradients), BOUND, gradients)
+
+    def test_scripted_channels_last_network_has_the_same_losses(self):
+        setting = self.setting("eas_start")
+        with setting.start_graft() as graft, setting.start_torch("script", "channels_last") as torch:
+            losses = [engine.ask("losses", 1)["losses"] for engine in (graft, torch)]
+        self.assertLess(max(loss_curves.differences(*losses)), BOUND)
+
+    def test_recipes_move_the_weights_equally(self):
+        recipes = {json.dumps(network.recipe(64)): network.recipe(64)
+                   for network in networks.NETWORKS.values()}
+        for text, recipe in recipes.items():
+            with self.subTest(text):
+                setting = Setting(self.directory, PROGRAM, "eas_demo", BATCH, 1, self.data, recipe)
+                with setting.start_graft() as graft, setting.start_torch() as torch:
+                    losses = [engine.ask("losses", 4)["losses"] for engine in (graft, torch)]
+                self.assertLess(max(loss_curves.differences(*losses)), BOUND)

@@ -17,6 +17,9 @@
 //   gradients FILE K {"loss"} of batch K; writes the gradients, and logits under that name
 //   memory           {"idle_bytes", "peak_bytes"} resident before the network was made and at most
 // What goes wrong is answered by {"error"}, and ends the program.
+#include <google/protobuf/util/json_util.h>
+
+#include <CLI/CLI.hpp>
 #include <algorithm>
 #include <chrono>
 #include <fstream>
@@ -27,9 +30,6 @@
 #include <string>
 #include <utility>
 #include <vector>
-
-#include <CLI/CLI.hpp>
-#include <google/protobuf/util/json_util.h>
 
 #include "absl/strings/str_cat.h"
 #include "absl/strings/str_join.h"
@@ -87,8 +87,8 @@ std::int64_t StartPeak() {
   return StatusBytes("VmRSS:");
 }
 
-// Seconds of the kernels of each operator. With `alone`, each is run several times at its place, and
-// those count that find their operands in the caches.
+// Seconds of the kernels of each operator. With `alone`, each is run several times at its place,
+// and those count that find their operands in the caches.
 class KernelTimes final : public cpu::KernelObserver {
  public:
   absl::Status Run(const arch::Node& node, cpu::Pass pass,

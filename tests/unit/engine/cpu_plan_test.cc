@@ -5,6 +5,8 @@
 #include <gtest/gtest.h>
 
 #include <algorithm>
+#include <map>
+#include <string>
 #include <thread>
 #include <vector>
 
@@ -169,6 +171,42 @@ TEST(CpuPlanTest, ArenaIsHardlyLargerThanWhatLivesAtOneTime) {
     EXPECT_GE(plan->arena_bytes(), plan->largest_live_bytes());
     EXPECT_LE(plan->arena_bytes(), plan->largest_live_bytes() * 11 / 10);
   }
+}
+
+// Counts the passes of each operator's kernels.
+class CountingObserver final : public cpu::KernelObserver {
+ public:
+  absl::Status Run(const arch::Node& node, cpu::Pass pass,
+                   absl::FunctionRef<absl::Status()> kernel) override {
+    ++(pass == cpu::Pass::kForward ? forward : backward)[std::string(node.op->name)];
+    return kernel();
+  }
+
+  std::map<std::string, int> forward;
+  std::map<std::string, int> backward;
+};
+
+TEST(CpuPlanTest, AnObserverRunsEachKernelAndChangesNoBits) {
+  const arch::Architecture architecture = Branched();
+  CountingObserver observer;
+  const auto plan = cpu::CpuBackend({.observer = &observer}).Compile(architecture, {.batch = 4});
+  const auto alone = cpu::CpuBackend().Compile(architecture, {.batch = 4});
+  const Examples examples(architecture, 4, 3);
+  const ParameterLayout& layout = (*plan)->layout();
+  ParameterVector parameters = InitializeParameters(architecture, layout, 4);
+  ParameterVector expected_parameters = parameters;
+  ParameterVector gradients(layout.size());
+  ParameterVector expected(layout.size());
+  ASSERT_TRUE((*plan)->Forward(Mode::kTraining, examples.feed(), parameters).ok());
+  EXPECT_EQ(observer.forward["convolution"], 3);
+  EXPECT_EQ(observer.forward["relu"], 0) << "those behind a batch norm are part of it";
+  EXPECT_TRUE(observer.backward.empty());
+  ASSERT_TRUE((*plan)->Backward(examples.feed(), parameters, gradients).ok());
+  EXPECT_EQ(observer.backward["convolution"], 3);
+  EXPECT_EQ(observer.backward["input"], 0);
+  ASSERT_TRUE((*alone)->Forward(Mode::kTraining, examples.feed(), expected_parameters).ok());
+  ASSERT_TRUE((*alone)->Backward(examples.feed(), expected_parameters, expected).ok());
+  EXPECT_TRUE(std::ranges::equal(gradients.values(), expected.values()));
 }
 
 TEST(CpuPlanTest, NumericsNameLibraryProcessorAndThreads) {

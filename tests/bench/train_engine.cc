@@ -26,6 +26,7 @@
 #include <iostream>
 #include <map>
 #include <memory>
+#include <numeric>
 #include <sstream>
 #include <string>
 #include <utility>
@@ -324,33 +325,33 @@ class Trainer {
     return absl::StrCat("{\"loss\":", Json(loss), "}");
   }
 
-  // The kernels' times are medians over steps: in the step, and each as if alone.
+  // In the steps, means, which add up; of each kernel as if alone and of the steps the median.
   absl::StatusOr<std::string> Profile(int steps) {
     KernelTimes times;
     ASSIGN_OR_RETURN(const std::unique_ptr<Plan> plan, MakePlan(&times));
     RETURN_IF_ERROR(Step(*plan));
     times.Take();
     std::vector<double> seconds;
-    std::map<std::string, std::vector<double>> in_step;
-    std::map<std::string, std::vector<double>> alone;
     for (int i = 0; i < steps; ++i) {
       const Clock::time_point start = Clock::now();
       RETURN_IF_ERROR(Step(*plan));
       seconds.push_back(SecondsSince(start));
-      for (const auto& [name, value] : times.Take()) in_step[name].push_back(value);
     }
+    const std::map<std::string, double> in_steps = times.Take();
     times.alone = true;
+    std::map<std::string, std::vector<double>> alone;
     for (int i = 0; i < steps; ++i) {
       RETURN_IF_ERROR(Step(*plan));
       for (const auto& [name, value] : times.Take()) alone[name].push_back(value);
     }
     std::vector<std::string> kernels;
-    for (const auto& [name, values] : in_step) {
-      kernels.push_back(absl::StrCat("\"", name, "\":{\"seconds\":", Json(Median(values)),
+    for (const auto& [name, total] : in_steps) {
+      kernels.push_back(absl::StrCat("\"", name, "\":{\"seconds\":", Json(total / steps),
                                      ",\"alone_seconds\":", Json(Median(alone[name])), "}"));
     }
-    return absl::StrCat("{\"seconds\":", Json(Median(seconds)), ",\"kernels\":{",
-                        absl::StrJoin(kernels, ","), "}}");
+    const double mean = std::accumulate(seconds.begin(), seconds.end(), 0.0) / steps;
+    return absl::StrCat("{\"seconds\":", Json(mean), ",\"median_seconds\":", Json(Median(seconds)),
+                        ",\"kernels\":{", absl::StrJoin(kernels, ","), "}}");
   }
 
   const Flags flags_;

@@ -16,6 +16,10 @@ class EngineError(Exception):
     """What an engine says about a command that it cannot obey."""
 
 
+class UnsupportedError(EngineError):
+    """Why Graft does not take a network: an operator or attribute that it lacks."""
+
+
 class Engine:
     """A process for as long as the object is used as a context."""
 
@@ -78,9 +82,9 @@ class Setting:
         try:
             self.description = engine.ask("describe")
             engine.ask("save", self.weights_file)
-        except EngineError:
+        except EngineError as error:
             engine.__exit__()
-            raise
+            raise UnsupportedError(str(error)) from error
         expected = networks.NETWORKS[self.name].parameters
         if self.description["parameters"] != expected:
             sys.exit(f"train_vs_pytorch: {self.name} has {self.description['parameters']} parameters, "

@@ -14,6 +14,7 @@ def load(path):
     records = {}
     for line in path.read_text(encoding="utf-8").splitlines():
         record = json.loads(line)
+        record["day"] = record["date"][:10]
         records[record["kind"], record["network"], record["batch"], record["threads"]] = record
     order = list(networks.NETWORKS)
     return [records[key] for key in sorted(records, key=lambda key: (order.index(key[1]), *key[2:]))]
@@ -142,7 +143,7 @@ def write(results, path):
     if missing:
         text += ["## Not supported by the build that was measured", "",
                  *table(("network", "reason"), unsupported_rows(missing)), ""]
-    for key, title in (("machine", "Machine"), ("revision", "Revision"), ("date", "Dates")):
-        values = sorted({record[key] for record in [*records, *missing]})
-        text.append(f"{title}: {', '.join(values if key != 'date' else dict.fromkeys(v[:10] for v in values))}. ")
-    path.write_text("\n".join(text).rstrip() + "\n", encoding="utf-8")
+    text += [". ".join(f"{title}: {', '.join(sorted({record[key] for record in [*records, *missing]}))}"
+                       for key, title in (("machine", "Machine"), ("revision", "Revision"),
+                                          ("day", "Measured"))) + "."]
+    path.write_text("\n".join(text) + "\n", encoding="utf-8")

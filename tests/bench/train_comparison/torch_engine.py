@@ -60,7 +60,8 @@ def make_optimizer(recipe, parameters):
     (kind, options), = recipe.items()
     rate, decay = options["learning_rate"], options["weight_decay"]
     if kind == "sgd":
-        return torch.optim.SGD(parameters, lr=rate, momentum=0.9, nesterov=True, weight_decay=decay)
+        return torch.optim.SGD(parameters, lr=rate, momentum=0.9, nesterov=True, weight_decay=decay,
+                               foreach=True)  # the quicker here, with many small tensors
     if kind == "adamw":
         return torch.optim.AdamW(parameters, lr=rate, weight_decay=decay)
     if kind == "ada_delta":

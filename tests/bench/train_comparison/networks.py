@@ -211,6 +211,11 @@ def pvt(layers):
     layers.linear(CLASSES)
 
 
+def start_sgd(batch):
+    """As EAS publishes for start networks."""
+    return {"sgd": {"learning_rate": 0.1, "weight_decay": 1e-4}}
+
+
 def sgd(batch):
     """As EAS publishes for children."""
     return {"sgd": {"learning_rate": 0.02, "weight_decay": 1e-4}}
@@ -242,7 +247,7 @@ class Network(NamedTuple):
 
 
 NETWORKS = {
-    "eas_demo": Network(eas_demo, 710, sgd),
+    "eas_demo": Network(eas_demo, 710, start_sgd),
     "eas_start": Network(eas_start, 133_530, sgd),
     "plain_6": Network(plain_6, 2_197_962, sgd),
     "simplenet_310k": Network(simplenet_310k, 312_362, adadelta),

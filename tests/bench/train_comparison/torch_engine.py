@@ -7,6 +7,7 @@ usage: torch_engine.py --description FILE --data FILE --recipe JSON [--batch N] 
 FILE of --description is the answer of train_engine to `describe`.
 """
 import argparse
+import importlib.util
 import json
 import sys
 import time
@@ -95,6 +96,13 @@ def read_batches(path, image, batch, memory_format):
              labels[first:first + batch]) for first in range(0, count - batch + 1, batch)]
 
 
+def load_module(path):
+    spec = importlib.util.spec_from_file_location("network", path)
+    module = importlib.util.module_from_spec(spec)
+    spec.loader.exec_module(module)
+    return module
+
+
 class Trainer:
     def __init__(self, options):
         description = json.loads(options.description.read_text(encoding="utf-8"))
@@ -108,9 +116,7 @@ class Trainer:
         # Scripting reads the source from its file.
         path = options.description.with_suffix(".py")
         path.write_text(translated.source, encoding="utf-8")
-        namespace = {}
-        exec(compile(translated.source, path, "exec"), namespace)
-        self.module = namespace["Network"]().to(memory_format=memory_format)
+        self.module = load_module(path).Network().to(memory_format=memory_format)
         self.model = torch.jit.script(self.module) if options.form == "script" else self.module
         self.restart()
 

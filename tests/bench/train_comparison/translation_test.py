@@ -49,11 +49,14 @@ class TranslationTest(unittest.TestCase):
                 # A ReLU whose operand is zero but for the last bit gives one of two gradients.
                 self.assertLess(min(gradients), BOUND, gradients)
 
-    def test_scripted_channels_last_network_has_the_same_losses(self):
-        setting = self.setting("eas_start")
-        with setting.start_graft() as graft, setting.start_torch("script", "channels_last") as torch:
-            losses = [engine.ask("losses", 1)["losses"] for engine in (graft, torch)]
-        self.assertLess(max(loss_curves.differences(*losses)), BOUND)
+    def test_scripted_channels_last_networks_have_the_same_losses(self):
+        for name in ("eas_start", "vanillanet_5", "pvt"):
+            with self.subTest(name):
+                setting = self.setting(name)
+                with setting.start_graft() as graft, \
+                        setting.start_torch("script", "channels_last") as torch:
+                    losses = [engine.ask("losses", 1)["losses"] for engine in (graft, torch)]
+                self.assertLess(max(loss_curves.differences(*losses)), BOUND)
 
     def test_recipes_move_the_weights_equally(self):
         recipes = {json.dumps(network.recipe(64)): network.recipe(64)

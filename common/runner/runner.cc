@@ -82,9 +82,11 @@ class Training {
                                          const Examples& examples,
                                          const tensor::NamedTensors& weights) {
     ASSIGN_OR_RETURN(const arch::Architecture graph, task::TrainingGraph(spec.architecture));
-    ASSIGN_OR_RETURN(const arch::Architecture smoothed,
-                     task::TrainingGraph(spec.architecture, spec.recipe.label_smoothing));
     const recipe::Recipe& recipe = spec.recipe;
+    const bool mixed = recipe.mixup_alpha > 0 || recipe.cutmix_alpha > 0;
+    ASSIGN_OR_RETURN(const arch::Architecture trained,
+                     mixed ? task::SoftTargetGraph(spec.architecture)
+                           : task::TrainingGraph(spec.architecture, recipe.label_smoothing));
     absl::StatusOr<std::vector<arch::NodeIndex>> frozen =
         engine::FrozenParameters(graph, recipe.frozen);
     if (!frozen.ok()) return base::PrefixFieldViolations("recipe", frozen.status());
@@ -95,7 +97,7 @@ class Training {
                         {.batch = recipe.batch_size, .gradients = false, .frozen = *frozen}));
     std::unique_ptr<engine::Plan> training;
     if (recipe.epochs > 0) {
-      ASSIGN_OR_RETURN(training, backend.Compile(smoothed, {.batch = recipe.batch_size,
+      ASSIGN_OR_RETURN(training, backend.Compile(trained, {.batch = recipe.batch_size,
                                                            .frozen = *std::move(frozen)}));
     }
     ASSIGN_OR_RETURN(engine::ParameterVector parameters,

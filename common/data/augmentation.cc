@@ -17,6 +17,7 @@ Augmenter::Augmenter(const tensor::Shape& image_shape, const AugmentationOptions
     : image_shape_(image_shape), options_(options), seed_(seed) {
   GRAFT_CHECK(image_shape_.rank() == 3) << image_shape_;
   GRAFT_CHECK(options_.pad_crop >= 0) << options_.pad_crop;
+  GRAFT_CHECK(options_.cutout >= 0) << options_.cutout;
 }
 
 Placement Augmenter::PlacementOf(std::int64_t epoch, std::int64_t image) const {
@@ -28,6 +29,12 @@ Placement Augmenter::PlacementOf(std::int64_t epoch, std::int64_t image) const {
   placement.mirrored = rng.NextU32() >> 31 != 0 && options_.flip;
   placement.row = static_cast<std::int64_t>(rng.UniformInt(places));
   placement.column = static_cast<std::int64_t>(rng.UniformInt(places));
+  if (options_.cutout > 0) {
+    placement.hole_row =
+        static_cast<std::int64_t>(rng.UniformInt(static_cast<std::uint64_t>(image_shape_.dim(1))));
+    placement.hole_column =
+        static_cast<std::int64_t>(rng.UniformInt(static_cast<std::uint64_t>(image_shape_.dim(2))));
+  }
   return placement;
 }
 
@@ -54,6 +61,23 @@ void Augmenter::Apply(const Placement& placement, std::span<const float> image,
       } else {
         std::ranges::copy(kept, row.begin() + begin);
       }
+    }
+  }
+  if (options_.cutout > 0) CutOut(placement, augmented);
+}
+
+void Augmenter::CutOut(const Placement& placement, std::span<float> augmented) const {
+  const std::int64_t height = image_shape_.dim(1);
+  const std::int64_t width = image_shape_.dim(2);
+  const std::int64_t side = options_.cutout;
+  const std::int64_t top = placement.hole_row - side / 2;
+  const std::int64_t left = placement.hole_column - side / 2;
+  const std::int64_t begin = std::max<std::int64_t>(left, 0);
+  const std::int64_t end = std::min(left + side, width);
+  for (std::int64_t channel = 0; channel < image_shape_.dim(0); ++channel) {
+    for (std::int64_t y = std::max<std::int64_t>(top, 0); y < std::min(top + side, height); ++y) {
+      std::ranges::fill(augmented.subspan((channel * height + y) * width + begin, end - begin),
+                        0.0F);
     }
   }
 }

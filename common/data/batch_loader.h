@@ -2,13 +2,15 @@
 #define GRAFT_COMMON_DATA_BATCH_LOADER_H_
 
 #include <cstdint>
-#include <optional>
 #include <span>
 #include <vector>
 
 #include "common/data/augmentation.h"
+#include "common/data/batch_stream.h"
 #include "common/data/dataset.h"
+#include "common/data/mixing.h"
 #include "common/data/normalizer.h"
+#include "common/data/rand_augment.h"
 #include "common/tensor/shape.h"
 
 namespace graft::data {
@@ -21,20 +23,17 @@ struct BatchOptions {
   // A last batch of fewer images is left out of the epoch. Training uses 2: batch norm has no
   // statistics of one value.
   std::int64_t smallest_batch = 1;
-  // Drawn from `seed` for each image and epoch.
+  // Drawn from `seed` for each image and epoch. RandAugment works on the bytes, the other
+  // augmentation on what the normaliser makes of them.
+  RandAugmentOptions rand_augment;
   AugmentationOptions augmentation;
+  // Drawn from `seed` for each batch and epoch.
+  MixingOptions mixing;
+  TargetOptions targets;  // of mixed batches
 };
 
-// Examples of one step. Valid until the loader's next call.
-struct Batch {
-  std::int64_t count = 0;
-  std::span<const float> images;         // [count, C, H, W], normalised, then augmented
-  std::span<const std::int32_t> labels;  // [count]
-};
-
-// Serves the images of a set, epoch by epoch, from buffers that are allocated once. Not
-// thread-safe.
-class BatchLoader {
+// Serves the images of a set, epoch by epoch. Never fails. Not thread-safe.
+class BatchLoader final : public BatchStream {
  public:
   // `indices` selects images of `images`, each of `image_shape`, [C, H, W]. `images` and
   // `normalizer` must outlive the loader.
@@ -42,11 +41,9 @@ class BatchLoader {
               const tensor::Shape& image_shape, std::vector<std::int64_t> indices,
               const BatchOptions& options);
 
-  // Begins an epoch. The order depends on the seed and `epoch` alone, not on earlier calls.
-  void StartEpoch(std::int64_t epoch);
-
-  // The next batch of the epoch; nothing at its end, or before StartEpoch.
-  std::optional<Batch> Next();
+  BatchBuffer MakeBuffer() const override;
+  absl::Status StartEpoch(std::int64_t epoch) override;
+  absl::StatusOr<Batch> Next(BatchBuffer& buffer) override;
 
   std::int64_t batch_size() const { return options_.batch_size; }
   // Batches and images of one epoch.
@@ -54,6 +51,7 @@ class BatchLoader {
   std::int64_t images_per_epoch() const;
 
  private:
+  std::int64_t largest_batch() const;
   // Writes image number `image` of the set, as this epoch sees it.
   void Load(std::int64_t image, std::span<float> values);
 
@@ -62,14 +60,17 @@ class BatchLoader {
   const std::int64_t image_size_;
   const std::vector<std::int64_t> indices_;
   const BatchOptions options_;
+  const RandAugment rand_augment_;
   const Augmenter augmenter_;
+  const Mixer mixer_;
 
   std::int64_t epoch_ = 0;
-  std::vector<std::int64_t> order_;  // positions in images_, of this epoch
-  std::int64_t next_ = 0;            // position in order_
-  std::vector<float> image_buffer_;
-  std::vector<float> normalized_;  // one image, before its augmentation
-  std::vector<std::int32_t> label_buffer_;
+  std::vector<std::int64_t> order_;    // positions in images_, of this epoch
+  std::int64_t next_ = 0;              // position in order_
+  std::vector<std::uint8_t> pixels_;   // one image, before it is normalised
+  std::vector<std::uint8_t> scratch_;  // one image
+  std::vector<float> normalized_;      // one image, before its augmentation
+  std::vector<float> unmixed_;         // one batch; empty unless batches are mixed
 };
 
 }  // namespace graft::data

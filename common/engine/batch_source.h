@@ -14,6 +14,7 @@ struct Batch {
   const float* images = nullptr;         // [count, C, H, W], normalised and augmented
   const std::int32_t* labels = nullptr;  // [count]
   std::int64_t count = 0;                // 0: the epoch has ended
+  const float* targets = nullptr;        // [count, K], or null: what is learned are the labels
 };
 
 // Not thread-safe.

@@ -17,10 +17,17 @@
 namespace graft::engine {
 namespace {
 
+// The second input: labels, or targets.
 enum { kImages, kLabels, kInputCount };
 enum { kLoss, kLogits, kOutputCount };
 
-absl::Status CheckForm(const arch::Architecture& architecture) {
+// Whether a plan learns soft targets [K] instead of labels.
+bool TakesTargets(const arch::Architecture& architecture) {
+  return architecture.node(architecture.inputs()[kLabels]).type.dtype == tensor::DType::kFloat32;
+}
+
+// `targets`: whether soft ones will do in place of labels.
+absl::Status CheckForm(const arch::Architecture& architecture, bool targets) {
   const auto inputs = architecture.inputs();
   const auto outputs = architecture.outputs();
   if (inputs.size() != kInputCount || outputs.size() < kOutputCount) {
@@ -31,12 +38,13 @@ absl::Status CheckForm(const arch::Architecture& architecture) {
   }
   const arch::ValueType& loss = architecture.node(outputs[kLoss].node).type;
   const arch::ValueType& logits = architecture.node(outputs[kLogits].node).type;
+  const arch::ValueType& labels = architecture.node(inputs[kLabels]).type;
   if (loss.batched || loss.shape.rank() != 0 || logits.shape.rank() != 1 ||
-      architecture.node(inputs[kLabels]).type.dtype != tensor::DType::kInt32) {
+      (labels.dtype != tensor::DType::kInt32 && !(targets && labels == logits))) {
     return absl::InvalidArgumentError(
-        absl::StrCat("training needs a scalar loss, logits [K] and int32 labels, got ",
-                     arch::ToString(loss), ", ", arch::ToString(logits), " and ",
-                     arch::ToString(architecture.node(inputs[kLabels]).type)));
+        absl::StrCat("training needs a scalar loss, logits [K] and int32 labels",
+                     targets ? " or targets" : "", ", got ", arch::ToString(loss), ", ",
+                     arch::ToString(logits), " and ", arch::ToString(labels)));
   }
   return absl::OkStatus();
 }
@@ -66,6 +74,7 @@ class Trainer {
   Trainer(Plan& plan, ParameterVector& parameters, const recipe::Recipe& recipe,
           std::int64_t steps_per_epoch)
       : plan_(plan),
+        takes_targets_(TakesTargets(plan.architecture())),
         parameters_(parameters),
         random_(recipe.seed),
         segments_(TrainableSegments(plan.architecture(), plan.layout(), recipe.weight_decay_mask)),
@@ -87,6 +96,12 @@ class Trainer {
   // Returns the loss before the step.
   absl::StatusOr<float> Step(const Batch& batch) {
     SetBatch(batch, feed_);
+    if (takes_targets_) {
+      if (batch.targets == nullptr) {
+        return absl::InvalidArgumentError("the plan learns targets, the batch has none");
+      }
+      feed_.inputs[kLabels] = batch.targets;
+    }
     feed_.step_seed = random_.Fork(static_cast<std::uint64_t>(steps_)).NextU64();
     RETURN_IF_ERROR(plan_.Forward(Mode::kTraining, feed_, parameters_));
     const float loss = plan_.Output(kLoss)[0];
@@ -113,6 +128,7 @@ class Trainer {
 
  private:
   Plan& plan_;
+  const bool takes_targets_;
   ParameterVector& parameters_;
   const base::Rng random_;
   const std::vector<ParameterSegment> segments_;
@@ -155,7 +171,7 @@ absl::StatusOr<bool> RunEpoch(Trainer& trainer, BatchSource& source,
 
 absl::StatusOr<TrainResult> Train(Plan& plan, ParameterVector& parameters, BatchSource& source,
                                   const recipe::Recipe& recipe, const TrainCallbacks& callbacks) {
-  RETURN_IF_ERROR(CheckForm(plan.architecture()));
+  RETURN_IF_ERROR(CheckForm(plan.architecture(), /*targets=*/true));
   if (recipe.epochs < 1 || source.batches_per_epoch() < 1) {
     return absl::InvalidArgumentError(absl::StrCat("a training of ", recipe.epochs, " epochs with ",
                                                    source.batches_per_epoch(), " batches each"));
@@ -180,7 +196,7 @@ absl::StatusOr<TrainResult> Train(Plan& plan, ParameterVector& parameters, Batch
 
 absl::Status Predict(Plan& plan, ParameterVector& parameters, BatchSource& source,
                      const std::function<void(const Prediction&)>& visit) {
-  RETURN_IF_ERROR(CheckForm(plan.architecture()));
+  RETURN_IF_ERROR(CheckForm(plan.architecture(), /*targets=*/false));
   Feed feed;
   feed.inputs.resize(kInputCount);
   RETURN_IF_ERROR(source.StartEpoch(1));

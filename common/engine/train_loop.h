@@ -1,7 +1,8 @@
 // Training and evaluation of one network.
 //
 // Both take a plan whose inputs are images and labels (indices 0 and 1), whose output 0 is the loss
-// (mean over the batch) and whose output 1 is the logits [K].
+// (mean over the batch) and whose output 1 is the logits [K]. A plan that is trained may have
+// float32 targets [K] in place of the labels.
 #ifndef GRAFT_COMMON_ENGINE_TRAIN_LOOP_H_
 #define GRAFT_COMMON_ENGINE_TRAIN_LOOP_H_
 
@@ -41,10 +42,11 @@ struct TrainResult {
 };
 
 // Trains `parameters` in place by the recipe, of which it follows all but what belongs to plan and
-// source (batch, threads, frozen tensors, augmentation, label smoothing). With a moving average
-// that is what `parameters` hold at the end. Equal arguments give equal bits. Errors:
+// source (batch, threads, frozen tensors, augmentation, mixing, label smoothing). With a moving
+// average that is what `parameters` hold at the end. Equal arguments give equal bits. Errors:
 // DivergedError, with `parameters` as they were at that step; those of the source, the plan and the
-// callback; INVALID_ARGUMENT: the plan does not have the form above, or an epoch is empty.
+// callback; INVALID_ARGUMENT: the plan does not have the form above, lacks its targets, or an epoch
+// is empty.
 absl::StatusOr<TrainResult> Train(Plan& plan, ParameterVector& parameters, BatchSource& source,
                                   const recipe::Recipe& recipe,
                                   const TrainCallbacks& callbacks = {});

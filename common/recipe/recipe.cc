@@ -22,6 +22,10 @@ constexpr std::int64_t kMaxEpochs = 100'000;
 constexpr std::int64_t kMaxBatchSize = 65'536;
 constexpr std::int64_t kMaxThreads = 1'024;
 constexpr std::int64_t kMaxPadCrop = 16;
+constexpr std::int64_t kMaxCutout = 4'096;  // data::Dataset::kMaxExtent
+constexpr std::int64_t kMaxOperations = 8;
+constexpr std::int64_t kMaxMagnitude = 30;
+constexpr double kMaxAlpha = 1'000;
 constexpr double kMaxLearningRate = 1e6;
 constexpr std::int64_t kMaxIterations = 100;
 constexpr std::int64_t kMaxCycles = 10'000;
@@ -144,6 +148,21 @@ absl::Status CheckFrozen(const std::vector<std::string>& patterns) {
   return absl::OkStatus();
 }
 
+absl::Status CheckAlpha(std::string_view field, double value) {
+  return CheckNumber(field, value, value >= 0 && value <= kMaxAlpha, "0 to 1000");
+}
+
+absl::Status CheckAugmentation(const Recipe& recipe) {
+  RETURN_IF_ERROR(CheckRange("pad_crop", recipe.pad_crop, 0, kMaxPadCrop));
+  RETURN_IF_ERROR(CheckRange("cutout", recipe.cutout, 0, kMaxCutout));
+  RETURN_IF_ERROR(
+      CheckRange("rand_augment_operations", recipe.rand_augment_operations, 0, kMaxOperations));
+  RETURN_IF_ERROR(
+      CheckRange("rand_augment_magnitude", recipe.rand_augment_magnitude, 0, kMaxMagnitude));
+  RETURN_IF_ERROR(CheckAlpha("mixup_alpha", recipe.mixup_alpha));
+  return CheckAlpha("cutmix_alpha", recipe.cutmix_alpha);
+}
+
 }  // namespace
 
 absl::Status Validate(const Recipe& recipe) {
@@ -151,7 +170,7 @@ absl::Status Validate(const Recipe& recipe) {
   RETURN_IF_ERROR(CheckRange("batch_size", recipe.batch_size, 1, kMaxBatchSize));
   RETURN_IF_ERROR(CheckRange("threads", recipe.threads, 1, kMaxThreads));
   RETURN_IF_ERROR(CheckFraction("label_smoothing", recipe.label_smoothing));
-  RETURN_IF_ERROR(CheckRange("pad_crop", recipe.pad_crop, 0, kMaxPadCrop));
+  RETURN_IF_ERROR(CheckAugmentation(recipe));
   RETURN_IF_ERROR(base::PrefixFieldViolations(
       ProtoName(recipe.optimizer),
       std::visit([](const auto& options) { return CheckOptimizer(options); }, recipe.optimizer)));

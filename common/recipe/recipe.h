@@ -27,7 +27,7 @@ struct Recipe {
   // Tensors that training leaves as they are, as names or patterns with * and ? of
   // arch::Architecture::TensorName. A batch norm whose statistics are frozen uses them in training.
   std::vector<std::string> frozen;
-  std::uint64_t seed = 0;  // data order, augmentation, dropout
+  std::uint64_t seed = 0;  // data order, augmentation, mixing, dropout
   std::int64_t threads = 1;
   // Of the training's loss: the probability that the target spreads evenly over all classes, in
   // [0, 1). What judges a network is measured without it.
@@ -35,6 +35,13 @@ struct Recipe {
   // Augmentation of training images, see data/augmentation.h.
   bool flip = false;
   std::int64_t pad_crop = 0;  // pixels, at most 16
+  std::int64_t cutout = 0;    // pixels, at most 4096
+  // See data/rand_augment.h.
+  std::int64_t rand_augment_operations = 0;  // an image, at most 8
+  std::int64_t rand_augment_magnitude = 9;   // 0 to 30
+  // Mixing within training batches, see data/mixing.h. At most 1000 each; 0: none.
+  double mixup_alpha = 0;
+  double cutmix_alpha = 0;
 };
 
 // INVALID_ARGUMENT: a field error in proto names, for example `batch_size`; bounds are in the .cc

@@ -115,7 +115,12 @@ void EncodeRecipe(const Recipe& recipe, CanonicalEncoder& encoder) {
       .I64(recipe.threads)
       .F64(recipe.label_smoothing)
       .Bool(recipe.flip)
-      .I64(recipe.pad_crop);
+      .I64(recipe.pad_crop)
+      .I64(recipe.cutout)
+      .I64(recipe.rand_augment_operations)
+      .I64(recipe.rand_augment_magnitude)
+      .F64(recipe.mixup_alpha)
+      .F64(recipe.cutmix_alpha);
 }
 
 }  // namespace graft::recipe

@@ -15,10 +15,11 @@ absl::Status LoaderSource::StartEpoch(int epoch) {
 }
 
 absl::StatusOr<engine::Batch> LoaderSource::Next() {
-  const std::optional<data::Batch> batch = loader_.Next();
-  if (!batch.has_value()) return engine::Batch{};
-  return engine::Batch{
-      .images = batch->images.data(), .labels = batch->labels.data(), .count = batch->count};
+  ASSIGN_OR_RETURN(const data::Batch batch, loader_.Next());
+  return engine::Batch{.images = batch.images.data(),
+                       .labels = batch.labels.data(),
+                       .count = batch.count,
+                       .targets = batch.targets.data()};
 }
 
 absl::StatusOr<Examples> Examples::Create(const data::Dataset& dataset,
@@ -38,23 +39,32 @@ absl::StatusOr<Examples> Examples::Create(const data::Dataset& dataset,
   return examples;
 }
 
-LoaderSource Examples::TrainingSource(const recipe::Recipe& recipe) const {
-  // Batch norm has no statistics of one example.
-  return LoaderSource(
-      data::BatchLoader(&dataset_->train(), normalizer_, dataset_->image_shape(), train_,
-                        {.batch_size = recipe.batch_size,
-                         .shuffle = true,
-                         .seed = recipe.seed,
-                         .smallest_batch = 2,
-                         .augmentation = {.flip = recipe.flip, .pad_crop = recipe.pad_crop}}));
+std::unique_ptr<LoaderSource> Examples::TrainingSource(const recipe::Recipe& recipe) const {
+  const data::BatchOptions options{
+      .batch_size = recipe.batch_size,
+      .shuffle = true,
+      .seed = recipe.seed,
+      .smallest_batch = 2,  // batch norm has no statistics of one example
+      .rand_augment = {.operations = recipe.rand_augment_operations,
+                       .magnitude = recipe.rand_augment_magnitude},
+      .augmentation = {.flip = recipe.flip, .pad_crop = recipe.pad_crop, .cutout = recipe.cutout},
+      .mixing = {.mixup_alpha = recipe.mixup_alpha, .cutmix_alpha = recipe.cutmix_alpha},
+      .targets = {.class_count = dataset_->class_count(),
+                  .label_smoothing = recipe.label_smoothing}};
+  return std::make_unique<LoaderSource>(
+      std::make_unique<data::BatchLoader>(&dataset_->train(), normalizer_, dataset_->image_shape(),
+                                          train_, options),
+      data::PrefetchOptions{.epochs = recipe.epochs});
 }
 
-LoaderSource Examples::EvaluationSource(std::int64_t batch_size) const {
+std::unique_ptr<LoaderSource> Examples::EvaluationSource(std::int64_t batch_size) const {
   const bool test = evaluation_split_ == trial::Split::kTest;
   const data::ImageSet& images = test ? dataset_->test() : dataset_->train();
-  return LoaderSource(data::BatchLoader(&images, normalizer_, dataset_->image_shape(),
-                                        test ? data::AllIndices(images.count()) : validation_,
-                                        {.batch_size = batch_size}));
+  return std::make_unique<LoaderSource>(
+      std::make_unique<data::BatchLoader>(&images, normalizer_, dataset_->image_shape(),
+                                          test ? data::AllIndices(images.count()) : validation_,
+                                          data::BatchOptions{.batch_size = batch_size}),
+      data::PrefetchOptions{.epochs = 0});
 }
 
 ImageBatch Examples::Probe() const { return FirstImages(validation_); }

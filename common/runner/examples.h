@@ -3,31 +3,43 @@
 #define GRAFT_COMMON_RUNNER_EXAMPLES_H_
 
 #include <cstdint>
+#include <memory>
 #include <vector>
 
 #include "absl/status/statusor.h"
 #include "common/data/batch_loader.h"
 #include "common/data/dataset.h"
 #include "common/data/normalizer.h"
+#include "common/data/prefetching_loader.h"
 #include "common/engine/backend.h"
 #include "common/engine/batch_source.h"
 #include "common/trial/trial_spec.h"
 
 namespace graft::runner {
 
-// A loader's batches as the engine takes them. Not thread-safe.
+// A loader's batches as the engine takes them, prepared on a thread of its own. Used by one thread
+// at a time.
 class LoaderSource final : public engine::BatchSource {
  public:
-  explicit LoaderSource(data::BatchLoader loader) : loader_(std::move(loader)) {}
+  LoaderSource(std::unique_ptr<data::BatchLoader> loader, const data::PrefetchOptions& options)
+      : batches_per_epoch_(loader->batches_per_epoch()),
+        images_per_epoch_(loader->images_per_epoch()),
+        loader_(std::move(loader), options) {}
 
   absl::Status StartEpoch(int epoch) override;
   absl::StatusOr<engine::Batch> Next() override;
 
-  std::int64_t batches_per_epoch() const override { return loader_.batches_per_epoch(); }
-  std::int64_t images_per_epoch() const { return loader_.images_per_epoch(); }
+  std::int64_t batches_per_epoch() const override { return batches_per_epoch_; }
+  std::int64_t images_per_epoch() const { return images_per_epoch_; }
+
+  // As of data::PrefetchingLoader.
+  absl::Duration wait_time() const { return loader_.wait_time(); }
+  absl::Duration processor_time() const { return loader_.processor_time(); }
 
  private:
-  data::BatchLoader loader_;
+  const std::int64_t batches_per_epoch_;
+  const std::int64_t images_per_epoch_;
+  data::PrefetchingLoader loader_;
 };
 
 // A few normalised images that are run through several networks.
@@ -51,11 +63,11 @@ class Examples {
                                          const data::Normalizer& normalizer,
                                          const trial::ImageClassification& task);
 
-  // Training images, in an order of its own each epoch, augmented as the recipe says. No other
-  // images are.
-  LoaderSource TrainingSource(const recipe::Recipe& recipe) const;
+  // Training images, in an order of its own each epoch, augmented and mixed as the recipe says. No
+  // other images are.
+  std::unique_ptr<LoaderSource> TrainingSource(const recipe::Recipe& recipe) const;
   // The images that judge: validation or test, in a fixed order.
-  LoaderSource EvaluationSource(std::int64_t batch_size) const;
+  std::unique_ptr<LoaderSource> EvaluationSource(std::int64_t batch_size) const;
 
   // The first validation images, on which parent and child must agree.
   ImageBatch Probe() const;

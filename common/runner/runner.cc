@@ -9,13 +9,13 @@
 #include "absl/strings/str_cat.h"
 #include "common/base/field_error.h"
 #include "common/base/status_macros.h"
+#include "common/base/stopwatch.h"
 #include "common/engine/diverged.h"
 #include "common/engine/numerics.h"
 #include "common/engine/parameters.h"
 #include "common/engine/train_loop.h"
 #include "common/runner/examples.h"
 #include "common/runner/probe.h"
-#include "common/runner/stopwatch.h"
 #include "common/task/image_classification.h"
 
 namespace graft::runner {
@@ -82,9 +82,11 @@ class Training {
                                          const Examples& examples,
                                          const tensor::NamedTensors& weights) {
     ASSIGN_OR_RETURN(const arch::Architecture graph, task::TrainingGraph(spec.architecture));
-    ASSIGN_OR_RETURN(const arch::Architecture smoothed,
-                     task::TrainingGraph(spec.architecture, spec.recipe.label_smoothing));
     const recipe::Recipe& recipe = spec.recipe;
+    const bool mixed = recipe.mixup_alpha > 0 || recipe.cutmix_alpha > 0;
+    ASSIGN_OR_RETURN(const arch::Architecture trained,
+                     mixed ? task::SoftTargetGraph(spec.architecture)
+                           : task::TrainingGraph(spec.architecture, recipe.label_smoothing));
     absl::StatusOr<std::vector<arch::NodeIndex>> frozen =
         engine::FrozenParameters(graph, recipe.frozen);
     if (!frozen.ok()) return base::PrefixFieldViolations("recipe", frozen.status());
@@ -95,8 +97,8 @@ class Training {
                         {.batch = recipe.batch_size, .gradients = false, .frozen = *frozen}));
     std::unique_ptr<engine::Plan> training;
     if (recipe.epochs > 0) {
-      ASSIGN_OR_RETURN(training, backend.Compile(smoothed, {.batch = recipe.batch_size,
-                                                            .frozen = *std::move(frozen)}));
+      ASSIGN_OR_RETURN(training, backend.Compile(trained, {.batch = recipe.batch_size,
+                                                           .frozen = *std::move(frozen)}));
     }
     ASSIGN_OR_RETURN(engine::ParameterVector parameters,
                      engine::FromTensors(graph, evaluation->layout(), weights));
@@ -106,14 +108,13 @@ class Training {
 
   absl::StatusOr<engine::Evaluation> Evaluate() { return Evaluate(parameters_); }
 
-  // Trains all epochs and fills in `metrics`, `epochs` and the training's speed.
+  // Trains all epochs and fills in `epochs` and what the training alone cost.
   absl::Status Train(const RunHooks& hooks, trial::Measurement& measurement) {
-    LoaderSource source = examples_->TrainingSource(spec_->recipe);
     absl::Duration evaluation_time;
     const auto on_epoch = [&](const engine::EpochReport& report,
                               engine::ParameterVector& network) -> absl::Status {
-      steps_ += source.batches_per_epoch();
-      const Stopwatch stopwatch;
+      steps_ += training_source_->batches_per_epoch();
+      const base::Stopwatch stopwatch;
       ASSIGN_OR_RETURN(const engine::Evaluation evaluation, Evaluate(network));
       evaluation_time += stopwatch.WallTime();
       measurement.epochs.push_back({.epoch = report.epoch,
@@ -123,15 +124,23 @@ class Training {
       if (hooks.on_epoch) hooks.on_epoch(measurement.epochs.back());
       return absl::OkStatus();
     };
-    const Stopwatch stopwatch;
+    const base::Stopwatch stopwatch;
     ASSIGN_OR_RETURN(const engine::TrainResult result,
-                     engine::Train(*training_plan_, parameters_, source, spec_->recipe,
+                     engine::Train(*training_plan_, parameters_, *training_source_, spec_->recipe,
                                    {.on_epoch = on_epoch, .stop = hooks.stop}));
     if (result.stopped) return StoppedError(result.epochs);
     const double seconds = absl::ToDoubleSeconds(stopwatch.WallTime() - evaluation_time);
-    const auto images = static_cast<double>(source.images_per_epoch() * spec_->recipe.epochs);
+    const auto images =
+        static_cast<double>(training_source_->images_per_epoch() * spec_->recipe.epochs);
     measurement.cost.images_per_second = images / seconds;
+    measurement.cost.data_wait = training_source_->wait_time();
     return absl::OkStatus();
+  }
+
+  // Processor time that images have taken.
+  absl::Duration data_time() const {
+    const absl::Duration evaluation = evaluation_source_->processor_time();
+    return training_source_ ? evaluation + training_source_->processor_time() : evaluation;
   }
 
   tensor::NamedTensors Weights() const {
@@ -143,7 +152,7 @@ class Training {
   // An infinite loss on images that are not trained on is a divergence, too.
   absl::StatusOr<engine::Evaluation> Evaluate(engine::ParameterVector& network) {
     ASSIGN_OR_RETURN(const engine::Evaluation evaluation,
-                     engine::Evaluate(*evaluation_plan_, network, evaluation_source_));
+                     engine::Evaluate(*evaluation_plan_, network, *evaluation_source_));
     if (!std::isfinite(evaluation.loss)) return engine::DivergedError(steps_, "loss");
     return evaluation;
   }
@@ -152,17 +161,19 @@ class Training {
            std::unique_ptr<engine::Plan> training_plan,
            std::unique_ptr<engine::Plan> evaluation_plan, engine::ParameterVector parameters)
       : spec_(&spec),
-        examples_(&examples),
         training_plan_(std::move(training_plan)),
         evaluation_plan_(std::move(evaluation_plan)),
         evaluation_source_(examples.EvaluationSource(spec.recipe.batch_size)),
-        parameters_(std::move(parameters)) {}
+        parameters_(std::move(parameters)) {
+    // So early that its first batches are prepared while the network is judged before training.
+    if (training_plan_) training_source_ = examples.TrainingSource(spec.recipe);
+  }
 
   const TrialSpec* spec_;
-  const Examples* examples_;
   std::unique_ptr<engine::Plan> training_plan_;  // null without epochs
   std::unique_ptr<engine::Plan> evaluation_plan_;
-  LoaderSource evaluation_source_;
+  std::unique_ptr<LoaderSource> training_source_;  // null without epochs
+  std::unique_ptr<LoaderSource> evaluation_source_;
   engine::ParameterVector parameters_;
   std::int64_t steps_ = 0;  // of completed epochs
 };
@@ -187,13 +198,14 @@ absl::StatusOr<RunOutputs> TrainAndMeasure(engine::Backend& backend, const Trial
     measurement.metrics["initial_accuracy"] = initial.accuracy;
     measurement.metrics["initial_loss"] = initial.loss;
   }
+  measurement.cost.device_time = training.data_time();
   outputs.weights = training.Weights();
   return outputs;
 }
 
 absl::StatusOr<RunOutputs> RunUnguarded(engine::Backend& backend, const RunInputs& inputs,
                                         const RunHooks& hooks) {
-  const Stopwatch stopwatch;
+  const base::Stopwatch stopwatch;
   const TrialSpec& spec = *inputs.spec;
   RETURN_IF_ERROR(trial::Validate(spec));
   RETURN_IF_ERROR(task::CheckImageClassifier(spec.architecture, inputs.dataset->image_shape(),
@@ -218,7 +230,7 @@ absl::StatusOr<RunOutputs> RunUnguarded(engine::Backend& backend, const RunInput
   cost.macs = spec.architecture.cost().macs;
   cost.activation_bytes = spec.architecture.cost().activation_bytes;
   cost.wall_time = stopwatch.WallTime();
-  cost.device_time = stopwatch.ThreadTime();
+  cost.device_time += stopwatch.ThreadTime();
   return outputs;
 }
 

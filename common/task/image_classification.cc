@@ -60,6 +60,42 @@ void CheckIndicesKept(const Architecture& before, const Architecture& after) {
   }
 }
 
+// What the logits are compared with, and how.
+struct Loss {
+  std::string input;                // its name, if that is free
+  std::string dtype;                // of its elements
+  std::vector<std::int64_t> shape;  // of one example
+  std::string op;
+  arch::Attributes attributes;
+};
+
+absl::StatusOr<Architecture> WithLoss(const Architecture& architecture, const Loss& added) {
+  std::vector<arch::LayerDef> layers = architecture.ToLayers();
+  std::vector<arch::OutputDef> outputs = architecture.ToOutputs();
+  const auto is_layer = [&](const std::string& id) {
+    return architecture.FindNode(id).has_value();
+  };
+  const std::string input = FreeName(added.input, is_layer);
+  const std::string loss = FreeName(kLoss, is_layer);
+  const std::string loss_output =
+      FreeName(kLoss, [&](const std::string& name) { return name == outputs[0].name; });
+  layers.push_back({input,
+                    "input",
+                    {{"index", std::int64_t{1}}, {"shape", added.shape}, {"dtype", added.dtype}},
+                    {}});
+  layers.push_back({loss, added.op, added.attributes, {outputs[0].layer, input}});
+  outputs.insert(outputs.begin(), {loss_output, loss});
+
+  // `architecture` was held to its limits when it was made.
+  constexpr arch::Limits kNone = {.max_nodes = std::numeric_limits<int>::max(),
+                                  .max_parameters = std::numeric_limits<std::int64_t>::max(),
+                                  .max_value_elements = std::numeric_limits<std::int64_t>::max()};
+  absl::StatusOr<Architecture> graph = Architecture::Create(layers, outputs, kNone);
+  GRAFT_CHECK_OK(graph.status());
+  CheckIndicesKept(architecture, *graph);
+  return graph;
+}
+
 }  // namespace
 
 absl::Status CheckImageClassifier(const Architecture& architecture,
@@ -83,35 +119,21 @@ absl::Status CheckImageClassifier(const Architecture& architecture,
 absl::StatusOr<Architecture> TrainingGraph(const Architecture& architecture,
                                            double label_smoothing) {
   RETURN_IF_ERROR(CheckForm(architecture));
-  std::vector<arch::LayerDef> layers = architecture.ToLayers();
-  std::vector<arch::OutputDef> outputs = architecture.ToOutputs();
-  const auto is_layer = [&](const std::string& id) {
-    return architecture.FindNode(id).has_value();
-  };
-  const std::string labels = FreeName(kLabels, is_layer);
-  const std::string loss = FreeName(kLoss, is_layer);
-  const std::string loss_output =
-      FreeName(kLoss, [&](const std::string& name) { return name == outputs[0].name; });
-  layers.push_back({labels,
-                    "input",
-                    {{"index", std::int64_t{1}},
-                     {"shape", std::vector<std::int64_t>{}},
-                     {"dtype", std::string("int32")}},
-                    {}});
-  layers.push_back({loss,
-                    "softmax_cross_entropy",
-                    {{"label_smoothing", label_smoothing}},
-                    {outputs[0].layer, labels}});
-  outputs.insert(outputs.begin(), {loss_output, loss});
+  return WithLoss(architecture, {.input = kLabels,
+                                 .dtype = "int32",
+                                 .shape = {},
+                                 .op = "softmax_cross_entropy",
+                                 .attributes = {{"label_smoothing", label_smoothing}}});
+}
 
-  // `architecture` was held to its limits when it was made.
-  constexpr arch::Limits kNone = {.max_nodes = std::numeric_limits<int>::max(),
-                                  .max_parameters = std::numeric_limits<std::int64_t>::max(),
-                                  .max_value_elements = std::numeric_limits<std::int64_t>::max()};
-  absl::StatusOr<Architecture> graph = Architecture::Create(layers, outputs, kNone);
-  GRAFT_CHECK_OK(graph.status());
-  CheckIndicesKept(architecture, *graph);
-  return graph;
+absl::StatusOr<Architecture> SoftTargetGraph(const Architecture& architecture) {
+  RETURN_IF_ERROR(CheckForm(architecture));
+  const arch::NodeIndex logits = architecture.outputs()[0].node;
+  return WithLoss(architecture, {.input = kTargets,
+                                 .dtype = "float32",
+                                 .shape = {architecture.node(logits).type.shape.dim(0)},
+                                 .op = "soft_label_cross_entropy",
+                                 .attributes = {}});
 }
 
 }  // namespace graft::task

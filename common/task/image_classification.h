@@ -20,6 +20,7 @@ inline constexpr int kLogitsOutput = 1;
 
 // Names of what a training graph adds; a number follows where the architecture uses them itself.
 inline constexpr char kLabels[] = "labels";
+inline constexpr char kTargets[] = "targets";
 inline constexpr char kLoss[] = "loss";
 
 // Whether `architecture` classifies images [C, H, W] into `class_count` classes: one input, batched
@@ -36,6 +37,9 @@ absl::Status CheckImageClassifier(const arch::Architecture& architecture,
 // output, batched float32 [K].
 absl::StatusOr<arch::Architecture> TrainingGraph(const arch::Architecture& architecture,
                                                  double label_smoothing = 0);
+
+// As TrainingGraph, but with targets (float32 [K], a distribution an example) as the second input.
+absl::StatusOr<arch::Architecture> SoftTargetGraph(const arch::Architecture& architecture);
 
 }  // namespace graft::task
 

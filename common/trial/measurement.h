@@ -13,7 +13,7 @@
 namespace graft::trial {
 
 // Values by metric name: `accuracy` (fraction in [0, 1]), `loss` (nats), `train_loss` (of augmented
-// images and smoothed targets, as trained), `initial_accuracy` and `initial_loss` (before
+// and mixed images and smoothed targets, as trained), `initial_accuracy` and `initial_loss` (before
 // training).
 using Metrics = std::map<std::string, double, std::less<>>;
 
@@ -27,7 +27,8 @@ struct Cost {
   std::int64_t macs = 0;              // one forward pass of one example
   std::int64_t activation_bytes = 0;  // one forward pass of one example
   absl::Duration wall_time;
-  absl::Duration device_time;  // processor time of the slot
+  absl::Duration device_time;  // processor time of the slot, what prepared its images included
+  absl::Duration data_wait;    // that training waited for images, within the wall time
   double images_per_second = 0;
   std::int64_t bytes_moved = 0;
 };

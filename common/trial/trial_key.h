@@ -10,17 +10,15 @@
 
 namespace graft::trial {
 
-// Canonical encoding of a trial, version 1, in the terms of digest/canonical.h:
-//   string "graft.trial.1"
+// Canonical encoding of a trial, version 2, in the terms of digest/canonical.h:
+//   string "graft.trial.2"
 //   bytes  fingerprint of the architecture
 //   origin: u64 0, u64 seed                                        (Init)
 //         | u64 1, list of (string role, bytes fingerprint, string weights digest),
 //                  list of edits, u64 edit_seed                    (Derive)
 //   task:   u64 0, string dataset_digest, i64 train_images, i64 validation_images, u64 split_seed,
 //                  u64 split (0 validation, 1 test)                (ImageClassification)
-//   recipe: i64 epochs, i64 batch_size, u64 0 (SGD), f64 learning_rate, f64 momentum,
-//           f64 weight_decay, u64 schedule (0 cosine, 1 constant), u64 seed, i64 threads,
-//           f64 label_smoothing, bool flip, i64 pad_crop
+//   recipe: as recipe/recipe_encoding.h
 // Names (of layers, of the data set) are outside, but for layer ids inside edits.
 //
 // Test vectors: tests/golden/trial_vectors.py. The spec must be valid (Validate); crashes

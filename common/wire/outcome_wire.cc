@@ -58,6 +58,7 @@ v1::Cost CostToProto(const trial::Cost& cost) {
   *proto.mutable_device_time() = ToProto(cost.device_time);
   proto.set_images_per_second(cost.images_per_second);
   proto.set_bytes_moved(cost.bytes_moved);
+  *proto.mutable_data_wait() = ToProto(cost.data_wait);
   return proto;
 }
 
@@ -82,6 +83,7 @@ absl::StatusOr<trial::Cost> CostFromProto(const v1::Cost& proto) {
   }
   ASSIGN_OR_RETURN(cost.wall_time, TimeFromProto("wall_time", proto.wall_time()));
   ASSIGN_OR_RETURN(cost.device_time, TimeFromProto("device_time", proto.device_time()));
+  ASSIGN_OR_RETURN(cost.data_wait, TimeFromProto("data_wait", proto.data_wait()));
   return cost;
 }
 

@@ -290,6 +290,11 @@ v1::Recipe ToProto(const recipe::Recipe& recipe) {
   proto.set_label_smoothing(recipe.label_smoothing);
   proto.set_flip(recipe.flip);
   proto.set_pad_crop(recipe.pad_crop);
+  proto.set_cutout(recipe.cutout);
+  proto.set_rand_augment_operations(recipe.rand_augment_operations);
+  proto.set_rand_augment_magnitude(recipe.rand_augment_magnitude);
+  proto.set_mixup_alpha(recipe.mixup_alpha);
+  proto.set_cutmix_alpha(recipe.cutmix_alpha);
   return proto;
 }
 
@@ -302,9 +307,16 @@ absl::StatusOr<recipe::Recipe> FromProto(const v1::Recipe& proto) {
                         .seed = proto.seed(),
                         .label_smoothing = proto.label_smoothing(),
                         .flip = proto.flip(),
-                        .pad_crop = proto.pad_crop()};
+                        .pad_crop = proto.pad_crop(),
+                        .cutout = proto.cutout(),
+                        .rand_augment_operations = proto.rand_augment_operations(),
+                        .mixup_alpha = proto.mixup_alpha(),
+                        .cutmix_alpha = proto.cutmix_alpha()};
   if (proto.batch_size() != 0) recipe.batch_size = proto.batch_size();
   if (proto.threads() != 0) recipe.threads = proto.threads();
+  if (proto.has_rand_augment_magnitude()) {
+    recipe.rand_augment_magnitude = proto.rand_augment_magnitude();
+  }
   ASSIGN_OR_RETURN(recipe.weight_decay_mask, MaskFromProto(proto.weight_decay_mask()));
   ASSIGN_OR_RETURN(recipe.schedule, ScheduleFromProto(proto));
   RETURN_IF_ERROR(recipe::Validate(recipe));

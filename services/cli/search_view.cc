@@ -80,6 +80,8 @@ void AppendMeasurement(const v1::Measurement& measurement, std::string& text) {
   AppendLine(text, "MACs per image", FormatCount(cost.macs()));
   AppendLine(text, "wall time", cli::FormatDuration(ToDuration(cost.wall_time())));
   AppendLine(text, "images per second", absl::StrFormat("%.0f", cost.images_per_second()));
+  AppendLine(text, "waited for data",
+             absl::StrFormat("%.3f s", absl::ToDoubleSeconds(ToDuration(cost.data_wait()))));
 }
 
 }  // namespace

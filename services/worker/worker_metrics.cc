@@ -4,6 +4,8 @@
 
 #include "absl/strings/ascii.h"
 #include "absl/strings/strip.h"
+#include "absl/time/time.h"
+#include "common/wire/time_wire.h"
 
 namespace graft::worker {
 namespace {
@@ -15,6 +17,10 @@ std::string OutcomeLabel(const v1::TrialEnded& end) {
   return absl::AsciiStrToLower(absl::StripPrefix(name, "FAILURE_REASON_"));
 }
 
+double Seconds(const google::protobuf::Duration& duration) {
+  return absl::ToDoubleSeconds(wire::FromProto(duration).value_or(absl::ZeroDuration()));
+}
+
 }  // namespace
 
 WorkerMetrics::WorkerMetrics(metrics::Registry* registry)
@@ -23,6 +29,11 @@ WorkerMetrics::WorkerMetrics(metrics::Registry* registry)
       images_per_second_(
           registry->AddGauge("graft_worker_images_per_second",
                              "Training images per second of the trial that completed last.")),
+      data_wait_seconds_(
+          registry->AddCounter("graft_worker_data_wait_seconds_total",
+                               "Time that trainings waited for images to be prepared.")),
+      trial_seconds_(registry->AddCounter("graft_worker_trial_seconds_total",
+                                          "Wall time of the trials that completed.")),
       bytes_moved_(registry->AddCounter("graft_worker_moved_bytes_total",
                                         "Bytes moved between worker and store.")),
       preservation_error_(registry->AddHistogram(
@@ -37,7 +48,10 @@ void WorkerMetrics::CountEnd(const v1::TrialEnded& end) {
       .Increment();
   if (!end.has_result()) return;
   const v1::Measurement& measurement = end.result().measurement();
-  images_per_second_.Set(measurement.cost().images_per_second());
+  const v1::Cost& cost = measurement.cost();
+  images_per_second_.Set(cost.images_per_second());
+  data_wait_seconds_.Increment(Seconds(cost.data_wait()));
+  trial_seconds_.Increment(Seconds(cost.wall_time()));
   if (measurement.has_preservation_error()) {
     preservation_error_.Observe(measurement.preservation_error());
   }

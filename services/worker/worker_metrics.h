@@ -27,6 +27,8 @@ class WorkerMetrics {
   metrics::Registry* const registry_;
   metrics::Gauge running_;
   metrics::Gauge images_per_second_;
+  metrics::Counter data_wait_seconds_;
+  metrics::Counter trial_seconds_;
   metrics::Counter bytes_moved_;
   metrics::Histogram preservation_error_;
 };

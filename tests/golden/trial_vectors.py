@@ -87,8 +87,8 @@ def main():
     cosine = u64(0) + f64(0) + bool_(False)
     recipe = (i64(3) + i64(64) + sgd + u64(0) + f64(0) + cosine + f64(0) + f64(0) + sequence([]) +
               u64(2**64 - 1) + i64(1))
-    plain = f64(0) + bool_(False) + i64(0)
-    augmented = f64(0.1) + bool_(True) + i64(4)
+    plain = f64(0) + bool_(False) + i64(0) + i64(0) + i64(0) + i64(9) + f64(0) + f64(0)
+    augmented = f64(0.1) + bool_(True) + i64(4) + i64(8) + i64(2) + i64(11) + f64(0.2) + f64(1)
     header = string("graft.trial.2") + bytes_(fingerprint)
     init = header + u64(0) + u64(7) + task + recipe + plain
     derive = (header + u64(1) + inputs(parents) + sequence(edits) + u64(edit_seed) + task + recipe +

@@ -109,6 +109,7 @@ TEST_F(TwoWorkersTest, MetricsTellTrialsImagesAndStore) {
     workers += cluster_->Metrics(name).value_or("");
   }
   EXPECT_THAT(workers, AllOf(HasSubstr("images_per_second"),
+                             HasSubstr("graft_worker_data_wait_seconds_total"),
                              HasSubstr("graft_worker_trials_total{outcome=\"completed\"}")));
   EXPECT_EQ(cluster_->Graft({"cancel", ParseFlatJson(submitted.output)->at("name")}).exit_code, 0);
 }

@@ -33,23 +33,30 @@ std::vector<float> Apply(const Augmenter& augmenter, const Placement& placement,
 
 TEST(AugmenterTest, PlacementsEqualTheIndependentDraws) {
   const Augmenter augmenter(kShape, {.flip = true, .pad_crop = 4}, /*seed=*/5);
+  const Augmenter with_holes(kShape, {.flip = true, .pad_crop = 4, .cutout = 1}, /*seed=*/5);
   struct Golden {
     std::int64_t epoch;
     std::int64_t image;
     Placement placement;
+    std::int64_t hole_row;
+    std::int64_t hole_column;
   };
   // Printed by tests/golden/augmentation.py.
   const std::vector<Golden> goldens = {
-      {1, 0, {.row = 1, .column = 2, .mirrored = false}},
-      {1, 1, {.row = 4, .column = 3, .mirrored = false}},
-      {1, 2, {.row = 0, .column = 1, .mirrored = false}},
-      {2, 0, {.row = 1, .column = 8, .mirrored = true}},
-      {2, 49999, {.row = 0, .column = 5, .mirrored = false}},
-      {1000, 7, {.row = 6, .column = 5, .mirrored = false}},
+      {1, 0, {.row = 1, .column = 2, .mirrored = false}, 2, 4},
+      {1, 1, {.row = 4, .column = 3, .mirrored = false}, 4, 0},
+      {1, 2, {.row = 0, .column = 1, .mirrored = false}, 3, 1},
+      {2, 0, {.row = 1, .column = 8, .mirrored = true}, 1, 4},
+      {2, 49999, {.row = 0, .column = 5, .mirrored = false}, 0, 6},
+      {1000, 7, {.row = 6, .column = 5, .mirrored = false}, 2, 6},
   };
   for (const Golden& golden : goldens) {
     EXPECT_EQ(augmenter.PlacementOf(golden.epoch, golden.image), golden.placement)
         << "epoch " << golden.epoch << " image " << golden.image;
+    Placement placement = golden.placement;
+    placement.hole_row = golden.hole_row;
+    placement.hole_column = golden.hole_column;
+    EXPECT_EQ(with_holes.PlacementOf(golden.epoch, golden.image), placement);
   }
 }
 
@@ -99,6 +106,44 @@ TEST(AugmenterTest, EveryPlacementFollowsTheFormula) {
         }
       }
     }
+  }
+}
+
+// Also holes as large as the image, and larger.
+TEST(AugmenterTest, CutoutClearsItsSquareAndNothingElse) {
+  const std::vector<float> image = RandomImage();
+  for (const std::int64_t side : {1, 2, 3, 7, 50}) {
+    const Augmenter augmenter(kShape, {.cutout = side}, 1);
+    EXPECT_TRUE(augmenter.enabled());
+    for (std::int64_t row = 0; row < 5; ++row) {
+      for (std::int64_t column = 0; column < 7; ++column) {
+        const std::vector<float> augmented =
+            Apply(augmenter, {.hole_row = row, .hole_column = column}, image);
+        for (std::int64_t i = 0; i < kShape.ElementCount(); ++i) {
+          const std::int64_t below = i / 7 % 5 - (row - side / 2);
+          const std::int64_t beside = i % 7 - (column - side / 2);
+          const bool cleared = below >= 0 && below < side && beside >= 0 && beside < side;
+          ASSERT_EQ(augmented[i], cleared ? 0.0F : image[i]) << side << " " << row << " " << column;
+        }
+      }
+    }
+  }
+}
+
+TEST(AugmenterTest, HolesHaveTheirMiddleEverywhereEvenly) {
+  constexpr int kDraws = 35'000;
+  const Augmenter augmenter(kShape, {.cutout = 3}, 3);
+  std::map<std::pair<std::int64_t, std::int64_t>, int> places;
+  for (std::int64_t image = 0; image < kDraws; ++image) {
+    const Placement placement = augmenter.PlacementOf(1, image);
+    ++places[{placement.hole_row, placement.hole_column}];
+  }
+  ASSERT_EQ(places.size(), 35U);
+  // A thousand each; six standard deviations are 188.
+  for (const auto& [place, count] : places) {
+    EXPECT_LT(place.first, 5);
+    EXPECT_LT(place.second, 7);
+    EXPECT_NEAR(count, 1000, 188) << place.first << " " << place.second;
   }
 }
 

@@ -31,6 +31,41 @@ arch::Architecture SmallNetwork() {
        Layer("dropout", {{"rate", 0.1}})}));
 }
 
+arch::Architecture WithSoftTargets(const arch::Architecture& labelled) {
+  std::vector<arch::LayerDef> layers;
+  for (arch::LayerDef layer : labelled.ToLayers()) {
+    if (layer.id == "labels") {
+      layer.attributes = {{"index", std::int64_t{1}},
+                          {"shape", std::vector<std::int64_t>{3}},
+                          {"dtype", std::string("float32")}};
+    } else if (layer.id == "loss") {
+      layer.op = "soft_label_cross_entropy";
+      layer.attributes = {};
+    }
+    layers.push_back(layer);
+  }
+  return arch::Architecture::Create(layers, labelled.ToOutputs()).value();
+}
+
+// A source's batches with one-hot targets of three classes.
+class OneHotSource final : public BatchSource {
+ public:
+  explicit OneHotSource(BatchSource& source) : source_(source) {}
+  absl::Status StartEpoch(int epoch) override { return source_.StartEpoch(epoch); }
+  absl::StatusOr<Batch> Next() override {
+    absl::StatusOr<Batch> batch = source_.Next();
+    targets_.assign(batch->count * 3, 0.0F);
+    for (std::int64_t i = 0; i < batch->count; ++i) targets_[3 * i + batch->labels[i]] = 1;
+    batch->targets = targets_.data();
+    return batch;
+  }
+  std::int64_t batches_per_epoch() const override { return source_.batches_per_epoch(); }
+
+ private:
+  BatchSource& source_;
+  std::vector<float> targets_;
+};
+
 class TrainLoopTest : public ::testing::Test {
  protected:
   TrainLoopTest()
@@ -210,6 +245,29 @@ TEST_F(TrainLoopTest, AnExampleWithoutFiniteLogitsIsNoHit) {
   const auto evaluation = Evaluate(*plan_, parameters_, source_);
   ASSERT_TRUE(evaluation.ok()) << evaluation.status();
   EXPECT_EQ(evaluation->accuracy, 0.0);
+}
+
+TEST_F(TrainLoopTest, OneHotTargetsAreLearnedAsLabelsAre) {
+  const auto plan = cpu::CpuBackend().Compile(WithSoftTargets(architecture_), {.batch = 8});
+  ASSERT_TRUE(plan.ok()) << plan.status();
+  OneHotSource source(source_);
+  ParameterVector soft = parameters_;
+  const auto of_targets = Train(**plan, soft, source, recipe_);
+  ASSERT_TRUE(of_targets.ok()) << of_targets.status();
+  const auto of_labels = Train(*plan_, parameters_, source_, recipe_);
+  ASSERT_TRUE(of_labels.ok()) << of_labels.status();
+  EXPECT_NEAR(of_targets->mean_loss, of_labels->mean_loss, 1e-4);
+  EXPECT_LT(testing::RelativeDifference(soft.values(), parameters_.values()), 1e-3);
+}
+
+TEST_F(TrainLoopTest, TargetsAreRefusedWhereThereAreNoneAndInEvaluations) {
+  const auto plan = cpu::CpuBackend().Compile(WithSoftTargets(architecture_), {.batch = 8});
+  ASSERT_TRUE(plan.ok()) << plan.status();
+  EXPECT_EQ(Train(**plan, parameters_, source_, recipe_).status().code(),
+            absl::StatusCode::kInvalidArgument);
+  OneHotSource source(source_);
+  EXPECT_EQ(Evaluate(**plan, parameters_, source).status().code(),
+            absl::StatusCode::kInvalidArgument);
 }
 
 TEST_F(TrainLoopTest, AnotherFormOfPlanIsRefused) {

@@ -97,6 +97,8 @@ TEST_P(RunnerTest, MeasuresEachEpochAndTheCost) {
   EXPECT_GT(measurement.cost.images_per_second, 0);
   EXPECT_GT(measurement.cost.wall_time, absl::ZeroDuration());
   EXPECT_GT(measurement.cost.device_time, absl::ZeroDuration());
+  EXPECT_GE(measurement.cost.data_wait, absl::ZeroDuration());
+  EXPECT_LT(measurement.cost.data_wait, measurement.cost.wall_time);
 }
 
 TEST_P(RunnerTest, LogTellsWhatWasInheritedAndWhatTrainingStartsFrom) {
@@ -204,7 +206,12 @@ TEST_P(RunnerTest, SeedOfTheRecipeDecidesTheOrderOfTheImages) {
 TEST_P(RunnerTest, AugmentedTrainingGivesEqualBitsAgain) {
   trial::TrialSpec spec = TinyInitSpec(3);
   spec.recipe.flip = true;
-  spec.recipe.pad_crop = 2;
+  spec.recipe.pad_crop = 1;
+  spec.recipe.cutout = 2;
+  spec.recipe.rand_augment_operations = 1;
+  spec.recipe.rand_augment_magnitude = 5;
+  spec.recipe.mixup_alpha = 0.2;
+  spec.recipe.cutmix_alpha = 0.2;
   spec.recipe.label_smoothing = 0.1;
   const RunOutputs first = RunTrial(spec).value();
   const RunOutputs second = RunTrial(spec).value();
@@ -218,6 +225,11 @@ TEST_P(RunnerTest, EachOptionOfTheRecipeChangesTheTrainingAlone) {
   for (const auto& change : std::vector<std::function<void(recipe::Recipe&)>>{
            [](recipe::Recipe& recipe) { recipe.flip = true; },
            [](recipe::Recipe& recipe) { recipe.pad_crop = 1; },
+           [](recipe::Recipe& recipe) { recipe.cutout = 3; },
+           [](recipe::Recipe& recipe) { recipe.cutout = 100; },
+           [](recipe::Recipe& recipe) { recipe.rand_augment_operations = 2; },
+           [](recipe::Recipe& recipe) { recipe.mixup_alpha = 0.4; },
+           [](recipe::Recipe& recipe) { recipe.cutmix_alpha = 1; },
            [](recipe::Recipe& recipe) { recipe.label_smoothing = 0.1; },
            [](recipe::Recipe& recipe) { recipe.optimizer = recipe::MuonOptions{}; },
            [](recipe::Recipe& recipe) {
@@ -247,6 +259,33 @@ TEST_P(RunnerTest, LabelSmoothingIsInTheTrainingsLossAndNotInTheJudgement) {
   EXPECT_EQ(smoothed.at("loss"), plain.at("loss"));
   EXPECT_EQ(smoothed.at("accuracy"), plain.at("accuracy"));
   EXPECT_NE(smoothed.at("train_loss"), plain.at("train_loss"));
+}
+
+// Nor with statistics that mixed images do not move.
+TEST_P(RunnerTest, MixingIsInTheTrainingsLossAndNotInTheJudgement) {
+  trial::TrialSpec spec = TinyInitSpec(1);
+  spec.recipe.frozen = {"*.mean", "*.variance"};
+  spec.recipe.optimizer =
+      recipe::SgdOptions{.learning_rate = 1e-30, .momentum = 0, .weight_decay = 0};
+  const trial::Metrics plain = RunTrial(spec).value().measurement.metrics;
+  spec.recipe.mixup_alpha = 1;
+  spec.recipe.cutmix_alpha = 1;
+  const trial::Metrics mixed = RunTrial(spec).value().measurement.metrics;
+  EXPECT_EQ(mixed.at("loss"), plain.at("loss"));
+  EXPECT_EQ(mixed.at("accuracy"), plain.at("accuracy"));
+  EXPECT_NE(mixed.at("train_loss"), plain.at("train_loss"));
+}
+
+// Weights of 1 or 0 up to rounding: each image with its own label, whichever loss computes it.
+TEST_P(RunnerTest, MixupThatHardlyMixesTrainsAsWithoutIt) {
+  trial::TrialSpec spec = TinyInitSpec(1);
+  spec.recipe.optimizer =
+      recipe::SgdOptions{.learning_rate = 1e-30, .momentum = 0, .weight_decay = 0};
+  spec.recipe.label_smoothing = 0.1;
+  const trial::Metrics plain = RunTrial(spec).value().measurement.metrics;
+  spec.recipe.mixup_alpha = 1e-12;
+  const trial::Metrics mixed = RunTrial(spec).value().measurement.metrics;
+  EXPECT_NEAR(mixed.at("train_loss"), plain.at("train_loss"), 1e-4);
 }
 
 TEST_P(RunnerTest, WithoutEpochsNothingIsTrained) {

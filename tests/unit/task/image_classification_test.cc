@@ -116,6 +116,23 @@ TEST(TrainingGraphTest, SmoothsTheTargetsOfItsLossAlone) {
   EXPECT_EQ(smoothed->nodes().size(), plain->nodes().size());
 }
 
+TEST(TrainingGraphTest, SoftTargetsTakeTheLabelsPlace) {
+  const Architecture classifier = Classifier();
+  const auto graph = SoftTargetGraph(classifier);
+  ASSERT_TRUE(graph.ok()) << graph.status();
+  ASSERT_EQ(graph->outputs().size(), 2u);
+  EXPECT_EQ(graph->outputs()[kLossOutput].name, "loss");
+  const arch::Node& loss = graph->node(graph->outputs()[kLossOutput].node);
+  EXPECT_EQ(loss.op->name, "soft_label_cross_entropy");
+  EXPECT_FALSE(loss.type.batched);
+  EXPECT_EQ(graph->outputs()[kLogitsOutput].node, classifier.outputs()[0].node);
+  ASSERT_EQ(graph->inputs().size(), 2u);
+  const arch::Node& targets = graph->node(graph->inputs()[1]);
+  EXPECT_EQ(targets.id, "targets");
+  EXPECT_EQ(targets.type, graph->node(graph->outputs()[kLogitsOutput].node).type);
+  EXPECT_TRUE(std::ranges::equal(graph->parameters(), classifier.parameters()));
+}
+
 TEST(TrainingGraphTest, AvoidsNamesThatTheArchitectureUses) {
   const Architecture classifier =
       MustExpand({{"labels", "flatten", {}, {}}, {"loss", "relu", {}, {}}}, {{"loss", "loss"}});

@@ -72,6 +72,11 @@ inline TrialSpec DeriveSpec() {
   spec.recipe.label_smoothing = 0.1;
   spec.recipe.flip = true;
   spec.recipe.pad_crop = 4;
+  spec.recipe.cutout = 8;
+  spec.recipe.rand_augment_operations = 2;
+  spec.recipe.rand_augment_magnitude = 11;
+  spec.recipe.mixup_alpha = 0.2;
+  spec.recipe.cutmix_alpha = 1;
   return spec;
 }
 

@@ -17,9 +17,9 @@ constexpr char kFingerprint[] = "d6ee6e467acf7e35821a7b7772baa82f74326f124a58687
 constexpr char kNetwork[] = "e7213d6662ea13adfe22b14d6fc726d8fb5e1f16da8723d9f1c3e1048dba6b1b";
 constexpr std::uint64_t kEditSeed = 17988674018181163848U;
 constexpr char kInitEncodingSha256[] =
-    "a9f719c0c8de7bc846e44f0d3c77226736666ef16c6efb148da550df373f52eb";
-constexpr char kInitKey[] = "8594ce9612e7245f7510a90f83d5c8e7d31cac3afc65ebacff8dee538a22b300";
-constexpr char kDeriveKey[] = "ddf1c2242ed0fc2748d3609997665ac95f1d6d7944025173b30d3b0b79772d3a";
+    "fbaad7188835d6c1c52cb0712a5c83c813db2fa57c21cbb61e67fdb05accfe44";
+constexpr char kInitKey[] = "6606457bb9cd5fa457b8d8baaf1b472ec9cdc099b2fa79a4008a7a9f1ac2ee6f";
+constexpr char kDeriveKey[] = "ac1a9ca8248a9d571f10968b034d3b84a515b304138a3cf72402d2487ec2bfe8";
 
 constexpr char kNumerics[] = "1/reference/threads-1";
 
@@ -121,7 +121,12 @@ INSTANTIATE_TEST_SUITE_P(
         Change{"threads", [](TrialSpec& s) { ++s.recipe.threads; }},
         Change{"label_smoothing", [](TrialSpec& s) { s.recipe.label_smoothing = 0.2; }},
         Change{"flip", [](TrialSpec& s) { s.recipe.flip = false; }},
-        Change{"pad_crop", [](TrialSpec& s) { ++s.recipe.pad_crop; }}),
+        Change{"pad_crop", [](TrialSpec& s) { ++s.recipe.pad_crop; }},
+        Change{"cutout", [](TrialSpec& s) { ++s.recipe.cutout; }},
+        Change{"operations", [](TrialSpec& s) { ++s.recipe.rand_augment_operations; }},
+        Change{"magnitude", [](TrialSpec& s) { ++s.recipe.rand_augment_magnitude; }},
+        Change{"mixup_alpha", [](TrialSpec& s) { s.recipe.mixup_alpha = 0.3; }},
+        Change{"cutmix_alpha", [](TrialSpec& s) { s.recipe.cutmix_alpha = 0; }}),
     [](const auto& info) { return info.param.name; });
 
 }  // namespace

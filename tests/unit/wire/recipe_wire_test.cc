@@ -41,6 +41,11 @@ TEST(RecipeWireTest, DefaultsAreThoseThatTheProtoNames) {
   EXPECT_EQ(recipe.label_smoothing, 0);
   EXPECT_FALSE(recipe.flip);
   EXPECT_EQ(recipe.pad_crop, 0);
+  EXPECT_EQ(recipe.cutout, 0);
+  EXPECT_EQ(recipe.rand_augment_operations, 0);
+  EXPECT_EQ(recipe.rand_augment_magnitude, 9);
+  EXPECT_EQ(recipe.mixup_alpha, 0);
+  EXPECT_EQ(recipe.cutmix_alpha, 0);
 }
 
 TEST(RecipeWireTest, ZeroMomentumAndDecayAreNotTakenForDefaults) {
@@ -105,7 +110,12 @@ TEST(RecipeWireTest, EveryOptimizerAndScheduleSurvivesTheTrip) {
                                 .threads = 2,
                                 .label_smoothing = 0.1,
                                 .flip = true,
-                                .pad_crop = 4};
+                                .pad_crop = 4,
+                                .cutout = 5,
+                                .rand_augment_operations = 2,
+                                .rand_augment_magnitude = 0,
+                                .mixup_alpha = 0.2,
+                                .cutmix_alpha = 0.3};
       const auto arrived = FromProto(ToProto(sent));
       ASSERT_TRUE(arrived.ok()) << arrived.status();
       EXPECT_EQ(Encoded(*arrived), Encoded(sent));
@@ -145,6 +155,8 @@ INSTANTIATE_TEST_SUITE_P(
                 p.mutable_schedule_options()->add_milestones(0.5);
               },
               "schedule_options.milestones"},
+        Fault{"Operations", [](v1::Recipe& p) { p.set_rand_augment_operations(9); },
+              "rand_augment_operations"},
         Fault{"Momentum", [](v1::Recipe& p) { p.mutable_muon()->set_momentum(1); },
               "muon.momentum"}),
     [](const auto& info) { return info.param.name; });

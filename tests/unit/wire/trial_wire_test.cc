@@ -103,6 +103,7 @@ trial::TrialResult Result() {
                                    .activation_bytes = 3,
                                    .wall_time = absl::Milliseconds(1500),
                                    .device_time = absl::Seconds(1),
+                                   .data_wait = absl::Milliseconds(7),
                                    .images_per_second = 4.5,
                                    .bytes_moved = 5},
                           .preservation_error = 1e-6},
@@ -116,6 +117,7 @@ TEST(OutcomeWireTest, ResultsArriveAsTheyWereSent) {
   EXPECT_EQ(arrived.measurement.metrics, Result().measurement.metrics);
   EXPECT_EQ(arrived.measurement.epochs.size(), 1U);
   EXPECT_EQ(arrived.measurement.cost.wall_time, absl::Milliseconds(1500));
+  EXPECT_EQ(arrived.measurement.cost.data_wait, absl::Milliseconds(7));
   EXPECT_EQ(arrived.measurement.preservation_error, 1e-6);
   EXPECT_EQ(arrived.weights, trial::SmallWeights());
   EXPECT_EQ(arrived.calibration_statistics, trial::SmallWeights("cd"));

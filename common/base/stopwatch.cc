@@ -1,10 +1,10 @@
-#include "common/runner/stopwatch.h"
+#include "common/base/stopwatch.h"
 
 #include <ctime>
 
 #include "common/base/check.h"
 
-namespace graft::runner {
+namespace graft::base {
 namespace {
 
 absl::Duration Read(clockid_t clock) {
@@ -24,4 +24,4 @@ absl::Duration Stopwatch::ThreadTime() const {
   return Read(CLOCK_THREAD_CPUTIME_ID) - thread_start_;
 }
 
-}  // namespace graft::runner
+}  // namespace graft::base

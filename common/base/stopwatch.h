@@ -1,9 +1,9 @@
-#ifndef GRAFT_COMMON_RUNNER_STOPWATCH_H_
-#define GRAFT_COMMON_RUNNER_STOPWATCH_H_
+#ifndef GRAFT_COMMON_BASE_STOPWATCH_H_
+#define GRAFT_COMMON_BASE_STOPWATCH_H_
 
 #include "absl/time/time.h"
 
-namespace graft::runner {
+namespace graft::base {
 
 // Wall time and processor time of the calling thread since construction. For costs alone: nothing
 // is decided by it. Not thread-safe.
@@ -20,6 +20,6 @@ class Stopwatch {
   absl::Duration thread_start_;
 };
 
-}  // namespace graft::runner
+}  // namespace graft::base
 
-#endif  // GRAFT_COMMON_RUNNER_STOPWATCH_H_
+#endif  // GRAFT_COMMON_BASE_STOPWATCH_H_

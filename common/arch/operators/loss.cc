@@ -33,8 +33,8 @@ absl::Status ExpectPair(absl::string_view first, absl::string_view second,
                                                  ToString(operands[1])));
 }
 
-OperatorSpec PairLoss(std::string name, std::string summary, std::string first, std::string second,
-                      std::vector<AttributeSpec> attributes = {}) {
+OperatorSpec PairLoss(std::string name, std::string summary, const std::string& first,
+                      const std::string& second, std::vector<AttributeSpec> attributes = {}) {
   return {
       .name = std::move(name),
       .summary = std::move(summary),

@@ -124,7 +124,8 @@ class GroupNorm final : public Kernel {
     return run.buffer<float>(moments_) + n * 2 * channels_;
   }
   double ElementsPerGroup() const {
-    return static_cast<double>(channels_ / groups_ * extent_.plane());
+    const std::int64_t channels = channels_ / groups_;
+    return static_cast<double>(channels * extent_.plane());
   }
 
   // Calls f(first, last, sum of term(c)) for the channels first <= c < last of each group.

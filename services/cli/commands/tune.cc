@@ -39,8 +39,9 @@ void AddTuneCommand(CLI::App& app, Session& session) {
   auto options = std::make_shared<TuneOptions>();
   CLI::App* verb = app.add_subcommand(
       "tune", "Measures which kernels are fastest on this machine; leave it alone meanwhile");
-  verb->add_option("file", options->file, "File to write", /*defaulted=*/true);
-  verb->add_option("--threads", options->threads, "Threads of one trial", /*defaulted=*/true)
+  verb->add_option("file", options->file, "File to write")->capture_default_str();
+  verb->add_option("--threads", options->threads, "Threads of one trial")
+      ->capture_default_str()
       ->check(CLI::Range(1, 1024));
   verb->callback([&session, options] { session.action = [options] { return Tune(*options); }; });
 }

@@ -4,7 +4,9 @@
 
 #include <cerrno>
 #include <optional>
+#include <string>
 #include <utility>
+#include <vector>
 
 #include "absl/strings/str_cat.h"
 #include "common/base/status_macros.h"
@@ -26,17 +28,21 @@ absl::StatusOr<std::unique_ptr<TrainerProcess>> TrainerProcess::Start(
   }
   base::UniqueFd ours(ends[0]);
   const base::UniqueFd theirs(ends[1]);
-  ASSIGN_OR_RETURN(
-      base::ChildProcess process,
-      base::ChildProcess::Start(
-          {.arguments = {options.program, absl::StrCat("--socket-fd=", base::ChildProcess::kSocket),
-                         absl::StrCat("--slots=", options.slots),
-                         absl::StrCat("--threads-per-trial=", options.threads_per_trial),
-                         absl::StrCat("--trial-memory-bytes=", options.trial_memory_bytes),
-                         absl::StrCat("--kernel-table=", options.kernel_table),
-                         absl::StrCat("--backend=", options.backend)},
-           .environment = {"OMP_WAIT_POLICY=passive"},
-           .socket = theirs.get()}));
+  std::vector<std::string> arguments = {
+      options.program,
+      absl::StrCat("--socket-fd=", base::ChildProcess::kSocket),
+      absl::StrCat("--slots=", options.slots),
+      absl::StrCat("--threads-per-trial=", options.threads_per_trial),
+      absl::StrCat("--trial-memory-bytes=", options.trial_memory_bytes),
+      absl::StrCat("--backend=", options.backend)};
+  // CLI11 2.3 takes the next argument for the value of an empty one.
+  if (!options.kernel_table.empty()) {
+    arguments.push_back(absl::StrCat("--kernel-table=", options.kernel_table));
+  }
+  ASSIGN_OR_RETURN(base::ChildProcess process,
+                   base::ChildProcess::Start({.arguments = std::move(arguments),
+                                              .environment = {"OMP_WAIT_POLICY=passive"},
+                                              .socket = theirs.get()}));
   return std::unique_ptr<TrainerProcess>(new TrainerProcess(std::move(process), std::move(ours)));
 }
 

@@ -63,7 +63,8 @@ class Plan {
 
   // Gradient of output 0, a scalar (the loss), of the last Forward in kTraining with respect to
   // each trainable parameter: overwrites the first trainable_size() elements of `gradients`;
-  // `parameters` must be those of that Forward. FAILED_PRECONDITION without such a Forward.
+  // `parameters` must be those of that Forward. FAILED_PRECONDITION without such a Forward
+  // since the last Backward.
   virtual absl::Status Backward(const Feed& feed, const ParameterVector& parameters,
                                 ParameterVector& gradients) = 0;
 

@@ -151,7 +151,9 @@ bool IsWanted(const arch::Architecture& architecture, const PlanOptions& options
 
 bool HasFrozenStatistics(const arch::Node& batch_norm, const PlanOptions& options) {
   constexpr int kMean = 3;
-  return IsFrozen(batch_norm.operands[kMean], options);
+  constexpr int kVariance = 4;
+  return IsFrozen(batch_norm.operands[kMean], options) ||
+         IsFrozen(batch_norm.operands[kVariance], options);
 }
 
 std::vector<bool> NodesWithGradient(const arch::Architecture& architecture,

@@ -32,7 +32,7 @@ std::vector<bool> NodesWithGradient(const arch::Architecture& architecture,
 bool IsWanted(const arch::Architecture& architecture, const PlanOptions& options,
               arch::NodeIndex node);
 
-// Whether a batch norm uses its statistics in training, too.
+// Whether a batch norm uses its statistics in training, too: one of them is frozen.
 bool HasFrozenStatistics(const arch::Node& batch_norm, const PlanOptions& options);
 
 // "layer conv1 (convolution)", for messages.

@@ -24,7 +24,7 @@ class MovingAverage {
     const std::span<const float> values = parameters.values();
     const std::span<float> average = average_.values();
     for (std::size_t i = 0; i < average.size(); ++i) {
-      average[i] = keep * average[i] + (1 - keep) * values[i];
+      average[i] += (1 - keep) * (values[i] - average[i]);  // what does not move stays to the bit
     }
   }
 

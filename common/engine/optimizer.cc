@@ -1,6 +1,7 @@
 #include "common/engine/optimizer.h"
 
 #include <cmath>
+#include <limits>
 #include <utility>
 #include <variant>
 
@@ -66,6 +67,7 @@ float ClippingScale(std::span<const ParameterSegment> segments, std::span<const 
     }
   }
   const double norm = std::sqrt(sum);
+  if (!std::isfinite(norm)) return std::numeric_limits<float>::quiet_NaN();
   return norm <= max_norm ? 1.0F : static_cast<float>(max_norm / norm);
 }
 

@@ -108,11 +108,13 @@ absl::StatusOr<std::vector<arch::NodeIndex>> FrozenParameters(
   }
   const auto unmatched = std::ranges::find(matches, false) - matches.begin();
   if (unmatched == static_cast<std::ptrdiff_t>(patterns.size())) return frozen;
-  return base::InvalidFieldError(
-      absl::StrCat("frozen[", unmatched, "]"),
-      absl::StrCat("matches no tensor; there are ",
-                   architecture.TensorName(architecture.parameters().front()), " to ",
-                   architecture.TensorName(architecture.parameters().back())));
+  const auto parameters = architecture.parameters();
+  const std::string names =
+      parameters.empty() ? "there are none"
+                         : absl::StrCat("there are ", architecture.TensorName(parameters.front()),
+                                        " to ", architecture.TensorName(parameters.back()));
+  return base::InvalidFieldError(absl::StrCat("frozen[", unmatched, "]"),
+                                 absl::StrCat("matches no tensor; ", names));
 }
 
 ParameterVector::ParameterVector(std::int64_t size)

@@ -125,6 +125,10 @@ absl::Status CheckShape(const PlateauSchedule& plateau) {
 }
 
 absl::Status CheckSchedule(const Schedule& schedule) {
+  if (std::holds_alternative<TriangularSchedule>(schedule.shape) && schedule.warmup_epochs > 0) {
+    return base::InvalidFieldError("warmup_epochs",
+                                   "a triangular schedule has none: it begins with the low rate");
+  }
   RETURN_IF_ERROR(std::visit([](const auto& shape) { return CheckShape(shape); }, schedule.shape));
   return CheckNumber("warmup_epochs", schedule.warmup_epochs,
                      schedule.warmup_epochs >= 0 && schedule.warmup_epochs <= kMaxEpochs,

@@ -47,7 +47,7 @@ struct Schedule {
   std::variant<CosineSchedule, ConstantSchedule, StepSchedule, TriangularSchedule, PlateauSchedule>
       shape;
   // Step s (from 1) of the first w = warmup_epochs * steps-per-epoch steps has the factor s / w of
-  // what the schedule begins with. 0: none.
+  // what the schedule begins with. 0: none. Not with a triangular schedule, which begins low.
   double warmup_epochs = 0;
 };
 

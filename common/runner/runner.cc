@@ -3,6 +3,7 @@
 #include <cmath>
 #include <memory>
 #include <new>
+#include <system_error>
 #include <utility>
 #include <variant>
 
@@ -242,6 +243,8 @@ absl::StatusOr<RunOutputs> Run(engine::Backend& backend, const RunInputs& inputs
     return RunUnguarded(backend, inputs, hooks);
   } catch (const std::bad_alloc&) {
     return absl::ResourceExhaustedError("out of memory");
+  } catch (const std::system_error& error) {
+    return absl::ResourceExhaustedError(absl::StrCat("no thread: ", error.what()));
   }
 }
 

@@ -24,7 +24,9 @@ absl::StatusOr<std::string> RunTrainer(std::vector<std::string> arguments) {
   arguments.insert(arguments.begin(), program);
   ASSIGN_OR_RETURN(
       base::ChildProcess trainer,
-      base::ChildProcess::Start({.arguments = std::move(arguments), .ends_with_parent = true}));
+      base::ChildProcess::Start({.arguments = std::move(arguments),  // As a worker's trainer runs.
+                                 .environment = {"OMP_WAIT_POLICY=passive"},
+                                 .ends_with_parent = true}));
   std::optional<std::string> end;
   while (!end.has_value()) {
     if (InterruptGuard::Interrupted()) return absl::CancelledError("stopped");

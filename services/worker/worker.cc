@@ -7,6 +7,7 @@
 #include <mutex>
 #include <utility>
 
+#include "absl/strings/numbers.h"
 #include "absl/strings/str_cat.h"
 #include "absl/time/clock.h"
 #include "common/base/child_process.h"
@@ -53,8 +54,13 @@ absl::Status MakeEmpty(const std::string& folder) {
   return absl::OkStatus();
 }
 
+// What the machine has, or the control group of this process (cgroup v2, as containers have it).
 std::int64_t MachineMemoryBytes() {
-  return std::int64_t{sysconf(_SC_PHYS_PAGES)} * sysconf(_SC_PAGESIZE);
+  const std::int64_t physical = std::int64_t{sysconf(_SC_PHYS_PAGES)} * sysconf(_SC_PAGESIZE);
+  const absl::StatusOr<std::string> text = base::ReadFile("/sys/fs/cgroup/memory.max");
+  std::int64_t limit = 0;
+  if (!text.ok() || !absl::SimpleAtoi(*text, &limit) || limit <= 0) return physical;
+  return std::min(physical, limit);
 }
 
 std::string Describe(const v1::WorkerInfo& info) {

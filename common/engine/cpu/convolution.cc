@@ -33,10 +33,22 @@ ConvolutionProblem ProblemOf(const KernelContext& context) {
           .weight_gradient = wanted(kWeight) || wanted(kBias)};
 }
 
+// The part of Winograd's tiles that lies on the result. The kernel table compares the methods where
+// tiles fit; where less than this is left of what they save, the direct sum is faster.
+constexpr double kLeastTileUse = 0.45;
+
+double TileUse(const Extent& result) {
+  constexpr std::int64_t kTile = 4;
+  const auto covered = [](std::int64_t extent) { return (extent + kTile - 1) / kTile * kTile; };
+  return static_cast<double>(result.plane()) /
+         static_cast<double>(covered(result.height) * covered(result.width));
+}
+
 // The passes that Winograd's method is to compute, or those of the other one.
 ConvolutionProblem PassesOf(const ConvolutionProblem& problem, const KernelContext& context,
                             bool winograd) {
-  const bool fits = !context.options.exact && WinogradFits(problem);
+  const bool fits =
+      !context.options.exact && WinogradFits(problem) && TileUse(problem.y) >= kLeastTileUse;
   const auto part = [&](ConvolutionPass pass) {
     return winograd ==
            (fits && context.kernels.PrefersWinograd(pass, problem.x.channels, problem.y.channels));

@@ -239,6 +239,7 @@ absl::Status CpuPlan::Backward(const Feed& feed, const ParameterVector& paramete
   BindInputs(feed);
   BindParameters(parameters);
   BindGradients(gradients);
+  trained_ = false;  // gradients take the memory of values
   if (float* const loss = gradients_[architecture_.outputs()[0].node]; loss != nullptr) *loss = 1;
   const Run run = MakeRun(Mode::kTraining, feed);
   for (auto step = steps_.rbegin(); step != steps_.rend(); ++step) {

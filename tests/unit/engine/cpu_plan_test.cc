@@ -144,6 +144,19 @@ TEST(CpuPlanTest, InferenceNeedsLessMemoryThanTraining) {
   EXPECT_LT((*inference)->memory_bytes(), (*training)->memory_bytes() / 2);
 }
 
+// The first one's gradients have taken the memory of the values that a second one would need.
+TEST(CpuPlanTest, EachBackwardNeedsAForwardOfItsOwn) {
+  const arch::Architecture architecture = Branched();
+  const auto plan = cpu::CpuBackend().Compile(architecture, {.batch = 16});
+  const Examples examples(architecture, 16, 3);
+  ParameterVector parameters = InitializeParameters(architecture, (*plan)->layout(), 4);
+  ParameterVector gradients((*plan)->layout().size());
+  ASSERT_TRUE((*plan)->Forward(Mode::kTraining, examples.feed(16), parameters).ok());
+  EXPECT_TRUE((*plan)->Backward(examples.feed(16), parameters, gradients).ok());
+  EXPECT_EQ((*plan)->Backward(examples.feed(16), parameters, gradients).code(),
+            absl::StatusCode::kFailedPrecondition);
+}
+
 TEST(CpuPlanTest, PlanBeyondTheMemoryLimitIsRefusedWithWhatItWouldTake) {
   const arch::Architecture architecture = Branched();
   const auto plan = cpu::CpuBackend().Compile(architecture, {.batch = 16});

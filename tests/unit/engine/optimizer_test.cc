@@ -78,6 +78,8 @@ TEST(ClippingTest, BringsTheNormOfAllGradientsDown) {
   EXPECT_FLOAT_EQ(ClippingScale(segments, gradients, 1.0F), 0.2F);
   EXPECT_TRUE(std::isnan(ClippingScale(
       segments, std::vector<float>{std::numeric_limits<float>::quiet_NaN(), 0, 0}, 1.0F)));
+  EXPECT_TRUE(std::isnan(ClippingScale(
+      segments, std::vector<float>{std::numeric_limits<float>::infinity(), 0, 0}, 1.0F)));
 }
 
 }  // namespace

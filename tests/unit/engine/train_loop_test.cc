@@ -203,14 +203,17 @@ TEST_F(TrainLoopTest, FrozenTensorsStayAsTheyAre) {
   ASSERT_TRUE(frozen.ok()) << frozen.status();
   ASSERT_EQ(frozen->size(), 3U);
   const auto plan = cpu::CpuBackend().Compile(architecture_, {.batch = 8, .frozen = *frozen});
-  const ParameterVector before = InitializeParameters(architecture_, (*plan)->layout(), 1);
-  ParameterVector after = before;
-  ASSERT_TRUE(Train(**plan, after, source_, recipe_).ok());
-  for (const arch::NodeIndex node : architecture_.parameters()) {
-    const ParameterLayout::Slot& slot = (*plan)->layout().slot(node);
-    EXPECT_EQ(std::ranges::equal(before.slice(slot), after.slice(slot)),
-              std::ranges::find(*frozen, node) != frozen->end())
-        << architecture_.TensorName(node);
+  const ParameterVector before = testing::RandomParameters(architecture_, (*plan)->layout(), 1);
+  for (const double ema_decay : {0.0, 0.9}) {
+    recipe_.ema_decay = ema_decay;
+    ParameterVector after = before;
+    ASSERT_TRUE(Train(**plan, after, source_, recipe_).ok());
+    for (const arch::NodeIndex node : architecture_.parameters()) {
+      const ParameterLayout::Slot& slot = (*plan)->layout().slot(node);
+      EXPECT_EQ(std::ranges::equal(before.slice(slot), after.slice(slot)),
+                std::ranges::find(*frozen, node) != frozen->end())
+          << architecture_.TensorName(node) << " with " << ema_decay;
+    }
   }
 }
 

@@ -28,10 +28,10 @@ struct RandomArchitectureOptions {
   bool mobile = false;
 };
 
-// An architecture with one input, `input`, and one output, `logits` [classes]: a trunk of convolutions (also with bias, strides and oblong kernels), batch norm,
-// ReLU, poolings, dropout, additions and concatenations; then a global pooling or flatten, up to
-// two hidden linear layers (sometimes with a branch) and the last linear layer. Decided by `rng`
-// alone.
+// An architecture with one input, `input`, and one output, `logits` [classes]: a trunk of
+// convolutions (also with bias, strides and oblong kernels), batch norm, ReLU, poolings, dropout,
+// additions and concatenations; then a global pooling or flatten, up to two hidden linear layers
+// (sometimes with a branch) and the last linear layer. Decided by `rng` alone.
 arch::Architecture RandomArchitecture(base::Rng& rng,
                                       const RandomArchitectureOptions& options = {});
 

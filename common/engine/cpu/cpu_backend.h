@@ -2,13 +2,12 @@
 // oneDNN, own loops for the rest.
 //
 // Layout. A batched value [C, H, W] lies channels-last ([N, H, W, C]) in the plan, everything else
-// plain; no value is ever reordered between layers. oneDNN's Winograd wants layouts in blocks of 16
-// channels, which its direct kernels do not gain from (measured at 16 to 256 channels: 90 to 130
-// GFLOP/s a core in either), and which small networks cannot afford: blocks pad the channels, and
-// weight gradients fall back to a reference loop below one block (100 ms instead of 0.3). So the
-// plan brings its own Winograd, for which channels-last rows are vectors as they lie. oneDNN's
-// batch norm and pooling are slow channels-last (1.3 and 3 ms at 4 channels, 28x28); the plan
-// brings its own, the ReLU behind a batch norm included.
+// plain. Images are brought into it once; after that only operators whose meaning it is move
+// elements. oneDNN's Winograd wants layouts in blocks of 16 channels, which small networks cannot
+// afford: blocks pad the channels, and weight gradients fall back to a reference loop below one
+// block. So the plan brings its own Winograd, for which channels-last rows are vectors as they lie.
+// oneDNN's batch norm and pooling are slow channels-last; the plan brings its own, the ReLU behind
+// a batch norm included.
 #ifndef GRAFT_COMMON_ENGINE_CPU_CPU_BACKEND_H_
 #define GRAFT_COMMON_ENGINE_CPU_CPU_BACKEND_H_
 

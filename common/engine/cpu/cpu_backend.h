@@ -6,8 +6,8 @@
 // elements. oneDNN's Winograd wants layouts in blocks of 16 channels, which small networks cannot
 // afford: blocks pad the channels, and weight gradients fall back to a reference loop below one
 // block. So the plan brings its own Winograd, for which channels-last rows are vectors as they lie.
-// oneDNN's batch norm and pooling are slow channels-last; the plan brings its own, the ReLU behind
-// a batch norm included.
+// oneDNN's batch norm and pooling are slow channels-last; the plan brings its own, and computes a
+// batch norm with the ReLU and the pooling behind it at once (fusion.h).
 #ifndef GRAFT_COMMON_ENGINE_CPU_CPU_BACKEND_H_
 #define GRAFT_COMMON_ENGINE_CPU_CPU_BACKEND_H_
 

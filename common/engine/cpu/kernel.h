@@ -17,6 +17,7 @@
 #include "common/arch/architecture.h"
 #include "common/engine/backend.h"
 #include "common/engine/cpu/arena.h"
+#include "common/engine/cpu/fusion.h"
 
 namespace graft::engine::cpu {
 
@@ -71,13 +72,14 @@ class KernelTable;
 class KernelContext {
  public:
   KernelContext(const arch::Architecture& architecture, const PlanOptions& options,
-                const KernelTable& kernels, arch::NodeIndex index, arch::NodeIndex result,
+                const KernelTable& kernels, arch::NodeIndex index, const FusedChain& fused,
                 Arena& arena, int forward_step, int backward_step)
       : options(options),
         kernels(kernels),
         node(architecture.node(index)),
         index(index),
-        result(result),
+        fused(fused),
+        result(fused.result),
         architecture_(architecture),
         arena_(arena),
         forward_step_(forward_step),
@@ -87,9 +89,9 @@ class KernelContext {
   const KernelTable& kernels;
   const arch::Node& node;
   const arch::NodeIndex index;
-  // Where the result goes: `index`, or the ReLU behind a batch norm that is fused into it.
+  // What the kernel computes besides, and where the result goes.
+  const FusedChain fused;
   const arch::NodeIndex result;
-  bool fused_relu() const { return result != index; }
 
   // One an operand. All kNone without gradients.
   std::vector<GradientUse> gradient_uses;

@@ -55,7 +55,7 @@ CpuPlan::CpuPlan(const arch::Architecture& architecture, const PlanOptions& opti
       layout_(architecture, options.frozen),
       options_(options),
       backend_(backend),
-      result_(architecture.nodes().size()),
+      fused_(FuseChains(architecture, options)),
       step_of_(architecture.nodes().size(), -1),
       has_gradient_(architecture.nodes().size(), false),
       gradient_uses_(architecture.nodes().size()),
@@ -63,42 +63,32 @@ CpuPlan::CpuPlan(const arch::Architecture& architecture, const PlanOptions& opti
       gradients_(architecture.nodes().size(), nullptr) {
   const ScopedThreads scope(backend_.threads);
   if (options_.gradients) has_gradient_ = NodesWithGradient(architecture_, options_);
-  FuseRelu();
   ChooseSteps();
   ChooseGradientUses();
   MakeKernels();
   PlaceValues();
 }
 
-void CpuPlan::FuseRelu() {
-  for (std::size_t i = 0; i < result_.size(); ++i) result_[i] = static_cast<arch::NodeIndex>(i);
-  for (std::size_t i = 0; i < result_.size(); ++i) {
-    const auto index = static_cast<arch::NodeIndex>(i);
-    const auto users = architecture_.users(index);
-    if (architecture_.node(index).op->name == "batch_norm" && users.size() == 1 &&
-        architecture_.node(users[0]).op->name == "relu" &&
-        !IsWanted(architecture_, options_, index)) {
-      result_[i] = users[0];
-    }
-  }
-}
-
 void CpuPlan::ChooseSteps() {
-  std::vector<bool> fused(result_.size(), false);
-  for (std::size_t i = 0; i < result_.size(); ++i) {
-    if (result_[i] != static_cast<arch::NodeIndex>(i)) fused[result_[i]] = true;
+  std::vector<bool> has_kernel(fused_.size());
+  for (std::size_t i = 0; i < fused_.size(); ++i) {
+    has_kernel[i] = NeedsKernel(architecture_.node(static_cast<arch::NodeIndex>(i)));
   }
-  for (std::size_t i = 0; i < result_.size(); ++i) {
+  for (std::size_t i = 0; i < fused_.size(); ++i) {
     const auto index = static_cast<arch::NodeIndex>(i);
-    if (fused[i] || !NeedsKernel(architecture_.node(index))) continue;
+    if (!has_kernel[i]) continue;
+    for (arch::NodeIndex next = index; next != fused_[i].result;) {
+      next = architecture_.users(next)[0];
+      has_kernel[next] = false;
+    }
     step_of_[i] = static_cast<int>(steps_.size());
-    steps_.push_back({.node = index, .result = result_[i]});
+    steps_.push_back({.node = index, .result = fused_[i].result});
   }
   step_count_ = static_cast<int>(steps_.size());
 }
 
 void CpuPlan::ChooseGradientUses() {
-  std::vector<bool> written(result_.size(), false);
+  std::vector<bool> written(fused_.size(), false);
   for (int k = step_count_ - 1; k >= 0; --k) {
     Step& step = steps_[k];
     std::vector<GradientUse>& uses = gradient_uses_[step.node];
@@ -117,8 +107,8 @@ void CpuPlan::ChooseGradientUses() {
 void CpuPlan::MakeKernels() {
   for (int k = 0; k < step_count_; ++k) {
     Step& step = steps_[k];
-    KernelContext context(architecture_, options_, backend_.kernels, step.node, step.result, arena_,
-                          k, BackwardStep(k));
+    KernelContext context(architecture_, options_, backend_.kernels, step.node, fused_[step.node],
+                          arena_, k, BackwardStep(k));
     context.gradient_uses = gradient_uses_[step.node];
     step.kernel = FindKernelFactory(context.node.op->name)(context);
     scratch_bytes_ = std::max(scratch_bytes_, context.scratch_bytes());

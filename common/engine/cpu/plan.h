@@ -8,6 +8,7 @@
 #include "common/engine/backend.h"
 #include "common/engine/cpu/arena.h"
 #include "common/engine/cpu/cpu_backend.h"
+#include "common/engine/cpu/fusion.h"
 #include "common/engine/cpu/kernel.h"
 
 namespace graft::engine::cpu {
@@ -55,7 +56,6 @@ class CpuPlan final : public Plan {
   int BackwardStep(int step) const { return 2 * step_count_ - 1 - step; }
 
   void ChooseSteps();
-  void FuseRelu();
   void ChooseGradientUses();
   void MakeKernels();
   void PlaceValues();
@@ -73,9 +73,9 @@ class CpuPlan final : public Plan {
   const PlanOptions options_;
   const CpuBackendOptions backend_;
 
-  // By node. `result_` of a batch norm is the ReLU that is fused into it, of others the node
-  // itself; `step_of_` is -1 for what has no kernel: parameters, most inputs, fused ReLUs.
-  std::vector<arch::NodeIndex> result_;
+  // By node. `step_of_` is -1 for what has no kernel: parameters, most inputs, what is fused behind
+  // another.
+  const std::vector<FusedChain> fused_;
   std::vector<int> step_of_;
   std::vector<bool> has_gradient_;
   std::vector<std::vector<GradientUse>> gradient_uses_;

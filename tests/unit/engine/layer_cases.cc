@@ -199,6 +199,12 @@ Cases BatchNorms() {
     cases.emplace_back(
         absl::StrCat("Features", channels),
         Around({6}, {Layer("linear", {{"units", channels}}), Layer("batch_norm"), Layer("relu")}));
+    const auto pool = Layer("max_pool", {{"kernel", std::int64_t{2}}});
+    cases.emplace_back(
+        absl::StrCat("WithReluAndPool", channels),
+        Around({2, 4, 6}, {Stem(channels), Layer("batch_norm"), Layer("relu"), pool}));
+    cases.emplace_back(absl::StrCat("WithPool", channels),
+                       Around({2, 6, 4}, {Stem(channels), Layer("batch_norm"), pool}));
   }
   cases.emplace_back(
       "Attributes",
@@ -207,6 +213,12 @@ Cases BatchNorms() {
       "OperandUsedTwice",
       Around({2, 4, 5}, {Stem(3), Layer("batch_norm", {}, {"convolution_1"}, "b"),
                          Layer("relu", {}, {"convolution_1"}, "r"), Layer("add", {}, {"b", "r"})}));
+  cases.emplace_back(
+      "OperandPooledTwice",
+      Around({2, 4, 6}, {Stem(3), Layer("batch_norm", {}, {"convolution_1"}, "b"),
+                         Layer("max_pool", {{"kernel", std::int64_t{2}}}, {"b"}, "p"),
+                         Layer("max_pool", {{"kernel", std::int64_t{2}}}, {"convolution_1"}, "q"),
+                         Layer("add", {}, {"p", "q"})}));
   return cases;
 }
 

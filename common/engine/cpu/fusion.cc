@@ -1,0 +1,65 @@
+#include "common/engine/cpu/fusion.h"
+
+#include <algorithm>
+#include <string_view>
+
+#include "common/engine/graph_checks.h"
+
+namespace graft::engine::cpu {
+namespace {
+
+bool TilesPlane(const arch::Node& pool, const tensor::Shape& plane) {
+  const auto all = [&](const char* name, std::int64_t value) {
+    return std::ranges::all_of(arch::GetInts(pool.attributes, name),
+                               [&](std::int64_t element) { return element == value; });
+  };
+  return all("kernel", 2) && all("strides", 2) && all("padding", 0) && plane.dim(1) % 2 == 0 &&
+         plane.dim(2) % 2 == 0;
+}
+
+// Follows a chain from a node.
+class Follower {
+ public:
+  Follower(const arch::Architecture& architecture, const PlanOptions& options,
+           arch::NodeIndex start)
+      : architecture_(architecture), options_(options), last_(start) {}
+
+  arch::NodeIndex last() const { return last_; }
+  const arch::Node& node() const { return architecture_.node(last_); }
+
+  // The only user of the last node if it may be fused and is such an operator, else null.
+  const arch::Node* Next(std::string_view op) const {
+    const auto users = architecture_.users(last_);
+    if (users.size() != 1 || IsWanted(architecture_, options_, last_)) return nullptr;
+    const arch::Node& next = architecture_.node(users[0]);
+    return next.op->name == op ? &next : nullptr;
+  }
+  void Advance() { last_ = architecture_.users(last_)[0]; }
+
+ private:
+  const arch::Architecture& architecture_;
+  const PlanOptions& options_;
+  arch::NodeIndex last_;
+};
+
+}  // namespace
+
+std::vector<FusedChain> FuseChains(const arch::Architecture& architecture,
+                                   const PlanOptions& options) {
+  std::vector<FusedChain> chains(architecture.nodes().size());
+  for (std::size_t i = 0; i < chains.size(); ++i) {
+    Follower follower(architecture, options, static_cast<arch::NodeIndex>(i));
+    FusedChain& chain = chains[i];
+    if (follower.node().op->name == "batch_norm") {
+      chain.relu = follower.Next("relu") != nullptr;
+      if (chain.relu) follower.Advance();
+      const arch::Node* const pool = follower.Next("max_pool");
+      chain.pool = pool != nullptr && TilesPlane(*pool, follower.node().type.shape);
+      if (chain.pool) follower.Advance();
+    }
+    chain.result = follower.last();
+  }
+  return chains;
+}
+
+}  // namespace graft::engine::cpu

@@ -1,0 +1,26 @@
+// Which operators are computed by the kernel of the node before them. Internal to engine/cpu.
+#ifndef GRAFT_COMMON_ENGINE_CPU_FUSION_H_
+#define GRAFT_COMMON_ENGINE_CPU_FUSION_H_
+
+#include <vector>
+
+#include "common/arch/architecture.h"
+#include "common/engine/backend.h"
+
+namespace graft::engine::cpu {
+
+// The chain that a node's kernel computes: the node, then what is fused behind it.
+struct FusedChain {
+  arch::NodeIndex result = 0;  // the last one, which alone has a value; the node itself if none is
+  bool relu = false;
+  bool pool = false;  // max pooling over windows of 2x2 that tile the plane
+};
+
+// By node. Behind a batch norm: a ReLU, and max pooling. Only what has no other user and nobody
+// wants is fused away.
+std::vector<FusedChain> FuseChains(const arch::Architecture& architecture,
+                                   const PlanOptions& options);
+
+}  // namespace graft::engine::cpu
+
+#endif  // GRAFT_COMMON_ENGINE_CPU_FUSION_H_

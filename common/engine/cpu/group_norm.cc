@@ -11,25 +11,25 @@ namespace {
 enum { kX, kScale, kShift };
 
 // sum += x
-GRAFT_SIMD void Add(const float* __restrict x, std::int64_t size, float* __restrict sum) {
+GRAFT_SIMD_SHORT void Add(const float* __restrict x, std::int64_t size, float* __restrict sum) {
   for (std::int64_t c = 0; c < size; ++c) sum[c] += x[c];
 }
 
 // sum += (x - mean)^2
-GRAFT_SIMD void AddSquares(const float* __restrict x, const float* __restrict mean,
+GRAFT_SIMD_SHORT void AddSquares(const float* __restrict x, const float* __restrict mean,
                            std::int64_t size, float* __restrict sum) {
   for (std::int64_t c = 0; c < size; ++c) sum[c] += (x[c] - mean[c]) * (x[c] - mean[c]);
 }
 
 // y = (x - mean) factor + shift
-GRAFT_SIMD void Normalise(const float* __restrict x, const float* __restrict mean,
+GRAFT_SIMD_SHORT void Normalise(const float* __restrict x, const float* __restrict mean,
                           const float* __restrict factor, const float* __restrict shift,
                           std::int64_t size, float* __restrict y) {
   for (std::int64_t c = 0; c < size; ++c) y[c] = (x[c] - mean[c]) * factor[c] + shift[c];
 }
 
 // sum += dy, product += dy (x - mean) inverse
-GRAFT_SIMD void AddGradients(const float* __restrict x, const float* __restrict dy,
+GRAFT_SIMD_SHORT void AddGradients(const float* __restrict x, const float* __restrict dy,
                              const float* __restrict mean, const float* __restrict inverse,
                              std::int64_t size, float* __restrict sum, float* __restrict product) {
   for (std::int64_t c = 0; c < size; ++c) {
@@ -39,7 +39,7 @@ GRAFT_SIMD void AddGradients(const float* __restrict x, const float* __restrict 
 }
 
 // dx = factor dy - slope (x - mean) - constant, added to dx if `add`
-GRAFT_SIMD void Propagate(const float* __restrict x, const float* __restrict dy,
+GRAFT_SIMD_SHORT void Propagate(const float* __restrict x, const float* __restrict dy,
                           const float* __restrict mean, const float* __restrict factor,
                           const float* __restrict slope, const float* __restrict constant,
                           std::int64_t size, bool add, float* __restrict dx) {

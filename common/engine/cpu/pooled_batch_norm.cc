@@ -66,9 +66,9 @@ GRAFT_INLINE Window Scaled(const Window& centred, float factor, float shift) {
 }
 
 // y = the largest z of each window, at least the floor; kept = x - mean of that
-GRAFT_SIMD void NormaliseAndPool(const WindowRows& windows, const NormCoefficients& by,
-                                 const float* __restrict x, float* __restrict y,
-                                 float* __restrict kept) {
+GRAFT_INLINE void NormaliseAndPool(const WindowRows& windows, const NormCoefficients& by,
+                                   const float* __restrict x, float* __restrict y,
+                                   float* __restrict kept) {
   const float* __restrict mean = by.mean;
   const float* __restrict factor = by.factor;
   const float* __restrict shift = by.shift;
@@ -129,14 +129,35 @@ GRAFT_INLINE void PropagateWindows(const WindowRows& windows, const NormCoeffici
   }
 }
 
-GRAFT_SIMD void WriteWindowGradients(const WindowRows& windows, const NormCoefficients& by,
-                                     const float* x, const float* dy, float* dx) {
-  PropagateWindows<false>(windows, by, x, dy, dx);
+GRAFT_INLINE void PropagateWindows(const WindowRows& windows, const NormCoefficients& by,
+                                   const float* x, const float* dy, bool add, float* dx) {
+  if (add) {
+    PropagateWindows<true>(windows, by, x, dy, dx);
+  } else {
+    PropagateWindows<false>(windows, by, x, dy, dx);
+  }
 }
 
-GRAFT_SIMD void AddWindowGradients(const WindowRows& windows, const NormCoefficients& by,
-                                   const float* x, const float* dy, float* dx) {
-  PropagateWindows<true>(windows, by, x, dy, dx);
+// Of few channels and of many.
+
+GRAFT_SIMD_SHORT void NormaliseFew(const WindowRows& windows, const NormCoefficients& by,
+                                   const float* x, float* y, float* kept) {
+  NormaliseAndPool(windows, by, x, y, kept);
+}
+
+GRAFT_SIMD void NormaliseMany(const WindowRows& windows, const NormCoefficients& by, const float* x,
+                              float* y, float* kept) {
+  NormaliseAndPool(windows, by, x, y, kept);
+}
+
+GRAFT_SIMD_SHORT void PropagateFew(const WindowRows& windows, const NormCoefficients& by,
+                                   const float* x, const float* dy, bool add, float* dx) {
+  PropagateWindows(windows, by, x, dy, add, dx);
+}
+
+GRAFT_SIMD void PropagateMany(const WindowRows& windows, const NormCoefficients& by, const float* x,
+                              const float* dy, bool add, float* dx) {
+  PropagateWindows(windows, by, x, dy, add, dx);
 }
 
 class PooledBatchNorm final : public BatchNorm {
@@ -149,7 +170,8 @@ class PooledBatchNorm final : public BatchNorm {
 
  protected:
   void Normalise(const Run& run, const Examples& part) const override {
-    NormaliseAndPool(RowsOf(part), coefficients(), x(run, part), y(run, part), kept(run, part));
+    (few() ? NormaliseFew : NormaliseMany)(RowsOf(part), coefficients(), x(run, part), y(run, part),
+                                           kept(run, part));
   }
 
   void SumGradients(const Run& run, const Examples& part, NormSums& sums) const override {
@@ -159,11 +181,12 @@ class PooledBatchNorm final : public BatchNorm {
   }
 
   void Propagate(const Run& run, const Examples& part, bool add) const override {
-    (add ? AddWindowGradients : WriteWindowGradients)(RowsOf(part), coefficients(), x(run, part),
-                                                      dy(run, part), dx(run, part));
+    (few() ? PropagateFew : PropagateMany)(RowsOf(part), coefficients(), x(run, part),
+                                           dy(run, part), add, dx(run, part));
   }
 
  private:
+  bool few() const { return extent().channels < 16; }
   WindowRows RowsOf(const Examples& part) const {
     return {part.count * extent().height / 2, extent().width / 2, extent().channels};
   }

@@ -38,7 +38,7 @@ Range Columns(const Window& window, std::int64_t j) {
 
 // y = the largest element of each window, from = its row-major position in the plane: the first one
 // of equal ones; a NaN wins.
-GRAFT_SIMD void MaxForward(const Window& window, std::int64_t count, const float* __restrict x,
+GRAFT_SIMD_SHORT void MaxForward(const Window& window, std::int64_t count, const float* __restrict x,
                            float* __restrict y, std::int32_t* __restrict from) {
   const std::int64_t channels = window.channels;
   for (std::int64_t n = 0; n < count; ++n, x += window.in_elements()) {
@@ -68,7 +68,7 @@ GRAFT_SIMD void MaxForward(const Window& window, std::int64_t count, const float
 }
 
 // dx[from] += dy, tap by tap, so that channels go together.
-GRAFT_SIMD void MaxBackward(const Window& window, std::int64_t count, const float* __restrict dy,
+GRAFT_SIMD_SHORT void MaxBackward(const Window& window, std::int64_t count, const float* __restrict dy,
                             const std::int32_t* __restrict from, float* __restrict dx) {
   const std::int64_t channels = window.channels;
   for (std::int64_t n = 0; n < count; ++n, dx += window.in_elements()) {
@@ -90,7 +90,7 @@ GRAFT_SIMD void MaxBackward(const Window& window, std::int64_t count, const floa
   }
 }
 
-GRAFT_SIMD void AverageForward(const Window& window, std::int64_t count, const float* __restrict x,
+GRAFT_SIMD_SHORT void AverageForward(const Window& window, std::int64_t count, const float* __restrict x,
                                float* __restrict y) {
   const std::int64_t channels = window.channels;
   for (std::int64_t n = 0; n < count; ++n, x += window.in_elements()) {
@@ -112,7 +112,7 @@ GRAFT_SIMD void AverageForward(const Window& window, std::int64_t count, const f
   }
 }
 
-GRAFT_SIMD void AverageBackward(const Window& window, std::int64_t count,
+GRAFT_SIMD_SHORT void AverageBackward(const Window& window, std::int64_t count,
                                 const float* __restrict dy, float* __restrict dx) {
   const std::int64_t channels = window.channels;
   for (std::int64_t n = 0; n < count; ++n, dx += window.in_elements()) {

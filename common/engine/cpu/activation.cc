@@ -218,19 +218,30 @@ class Softmax final : public Kernel {
         use_(context.gradient_uses[0]) {}
 
   absl::Status Forward(const Run& run) override {
-    SoftmaxRows(run.value(x_), Rows(run), extent_.channels, /*scale=*/1.0F, run.mutable_value(y_),
-                /*log_sum=*/nullptr);
+    ForEachRows(run, [&](std::int64_t first, std::int64_t rows) {
+      const std::int64_t start = first * extent_.channels;
+      SoftmaxRows(run.value(x_) + start, rows, extent_.channels, /*scale=*/1.0F,
+                  run.mutable_value(y_) + start, /*log_sum=*/nullptr);
+    });
     return absl::OkStatus();
   }
 
   absl::Status Backward(const Run& run) override {
-    SoftmaxBackwardRows(run.value(y_), run.gradient(y_), Rows(run), extent_.channels,
-                        use_ == GradientUse::kAdd, run.gradient(x_));
+    ForEachRows(run, [&](std::int64_t first, std::int64_t rows) {
+      const std::int64_t start = first * extent_.channels;
+      SoftmaxBackwardRows(run.value(y_) + start, run.gradient(y_) + start, rows, extent_.channels,
+                          use_ == GradientUse::kAdd, run.gradient(x_) + start);
+    });
     return absl::OkStatus();
   }
 
  private:
-  std::int64_t Rows(const Run& run) const { return run.outer(batched_) * extent_.plane(); }
+  // Calls visit(first row, rows) for parts of a batch.
+  template <typename Visit>
+  void ForEachRows(const Run& run, const Visit& visit) const {
+    const std::int64_t rows = run.outer(batched_) * extent_.plane();
+    ForEachPart(rows, rows * extent_.channels, visit);
+  }
 
   const arch::NodeIndex x_, y_;
   const bool batched_;

@@ -1,9 +1,12 @@
 // matmul and attention by oneDNN's matrix product.
+#include <omp.h>
+
 #include <limits>
 
 #include "common/base/status_macros.h"
 #include "common/engine/cpu/kernel.h"
 #include "common/engine/cpu/matrix.h"
+#include "common/engine/cpu/parallel.h"
 #include "common/engine/cpu/rows.h"
 
 namespace graft::engine::cpu {
@@ -27,25 +30,38 @@ class Matmul final : public Kernel {
         uses_(context.gradient_uses) {}
 
   absl::Status Forward(const Run& run) override {
-    for (std::int64_t n = 0; n < run.outer(batched_); ++n) {
-      RETURN_IF_ERROR(MultiplyMatrices(
-          rows_, columns_, inner_, 1.0F, {run.value(a_) + n * rows_ * inner_, inner_},
-          {run.value(b_) + n * inner_ * columns_, StrideB(), transpose_b_}, 0.0F,
-          run.mutable_value(y_) + n * rows_ * columns_, columns_));
-    }
-    return absl::OkStatus();
+    return ForEachExample(run, [&](std::int64_t n) {
+      return MultiplyMatrices(rows_, columns_, inner_, 1.0F,
+                              {run.value(a_) + n * rows_ * inner_, inner_},
+                              {run.value(b_) + n * inner_ * columns_, StrideB(), transpose_b_},
+                              0.0F, run.mutable_value(y_) + n * rows_ * columns_, columns_);
+    });
   }
 
   absl::Status Backward(const Run& run) override {
-    for (std::int64_t n = 0; n < run.outer(batched_); ++n) {
+    return ForEachExample(run, [&](std::int64_t n) -> absl::Status {
       const float* const dy = run.gradient(y_) + n * rows_ * columns_;
       if (uses_[kA] != GradientUse::kNone) RETURN_IF_ERROR(PassToA(run, n, dy));
       if (uses_[kB] != GradientUse::kNone) RETURN_IF_ERROR(PassToB(run, n, dy));
-    }
-    return absl::OkStatus();
+      return absl::OkStatus();
+    });
   }
 
  private:
+  // By all threads; a product that is not batched has one example.
+  template <typename F>
+  absl::Status ForEachExample(const Run& run, const F& f) const {
+    const std::int64_t examples = run.outer(batched_);
+    if (examples == 1) return f(0);  // threads share the product
+    return TryEachPart(examples, examples * rows_ * columns_ * inner_,
+                       [&](std::int64_t first, std::int64_t count) -> absl::Status {
+                         for (std::int64_t n = first; n < first + count; ++n) {
+                           RETURN_IF_ERROR(f(n));
+                         }
+                         return absl::OkStatus();
+                       });
+  }
+
   std::int64_t StrideB() const { return transpose_b_ ? inner_ : columns_; }
 
   // da = dy b^T
@@ -94,7 +110,8 @@ class Attention final : public Kernel {
         uses_(context.gradient_uses),
         probabilities_(context.Keep(context.options.batch * heads_ * queries_ * keys_ *
                                     static_cast<std::int64_t>(sizeof(float)))) {
-    context.NeedScratch(queries_ * keys_ * static_cast<std::int64_t>(sizeof(float)));
+    context.NeedScratch(omp_get_max_threads() * queries_ * keys_ *
+                        static_cast<std::int64_t>(sizeof(float)));
   }
 
   absl::Status Forward(const Run& run) override {
@@ -115,7 +132,7 @@ class Attention final : public Kernel {
   absl::Status Backward(const Run& run) override {
     return ForEachHead(run, [&](const Head& head) -> absl::Status {
       const Matrix dy = {run.gradient(y_) + head.result, value_row_};
-      float* const scores = run.scratch;
+      float* const scores = run.scratch + omp_get_thread_num() * queries_ * keys_;
       RETURN_IF_ERROR(MultiplyMatrices(
           queries_, keys_, value_width_, 1.0F, dy,
           {run.value(value_) + head.value, value_row_, /*transposed=*/true}, 0.0F, scores, keys_));
@@ -146,20 +163,26 @@ class Attention final : public Kernel {
     float* probabilities;  // [queries, keys]
   };
 
+  // By all threads.
   template <typename F>
   absl::Status ForEachHead(const Run& run, F f) const {
-    float* const probabilities = run.buffer<float>(probabilities_);
-    for (std::int64_t n = 0; n < run.count; ++n) {
-      for (std::int64_t h = 0; h < heads_; ++h) {
-        RETURN_IF_ERROR(
-            f(Head{.query = n * queries_ * row_ + h * width_,
-                   .key = n * keys_ * row_ + h * width_,
-                   .value = n * keys_ * value_row_ + h * value_width_,
-                   .result = n * queries_ * value_row_ + h * value_width_,
-                   .probabilities = probabilities + (n * heads_ + h) * queries_ * keys_}));
-      }
-    }
-    return absl::OkStatus();
+    const std::int64_t heads = run.count * heads_;
+    return TryEachPart(heads, heads * queries_ * keys_ * width_,
+                       [&](std::int64_t first, std::int64_t count) -> absl::Status {
+                         for (std::int64_t i = first; i < first + count; ++i) {
+                           RETURN_IF_ERROR(f(HeadOf(run, i / heads_, i % heads_)));
+                         }
+                         return absl::OkStatus();
+                       });
+  }
+
+  Head HeadOf(const Run& run, std::int64_t n, std::int64_t h) const {
+    return {
+        .query = n * queries_ * row_ + h * width_,
+        .key = n * keys_ * row_ + h * width_,
+        .value = n * keys_ * value_row_ + h * value_width_,
+        .result = n * queries_ * value_row_ + h * value_width_,
+        .probabilities = run.buffer<float>(probabilities_) + (n * heads_ + h) * queries_ * keys_};
   }
 
   // Query i takes keys 0 to i if the attention is causal.

@@ -5,6 +5,7 @@
 
 #include "common/engine/cpu/fusion.h"
 #include "common/engine/cpu/loops.h"
+#include "common/engine/cpu/parallel.h"
 #include "common/engine/cpu/simd.h"
 #include "common/engine/graph_checks.h"
 
@@ -16,9 +17,6 @@ enum { kX, kScale, kShift, kMean, kVariance };
 constexpr std::int64_t kMinimumPeriod = 64;
 // Periods that are summed in float32 before they go into float64.
 constexpr std::int64_t kPeriodsPerBlock = 32;
-// Parts of a batch, which threads share; as many whatever the number of threads, so that sums have
-// one order.
-constexpr std::int64_t kSlices = 16;
 
 // Elements that lie behind one another, the first at position 0 of the period.
 struct Block {
@@ -211,7 +209,9 @@ absl::Status BatchNorm::Forward(const Run& run) {
     Repeat(c, scale[c] * InverseDeviation(c), factor_);
     Repeat(c, shift[c], shift_);
   }
-  ForEachSlice(run.count, [&](int, const Examples& part) { Normalise(run, part); });
+  ForEachSlice(run.count, [&](int, std::int64_t first, std::int64_t count) {
+    Normalise(run, {first, count});
+  });
   return absl::OkStatus();
 }
 
@@ -224,7 +224,9 @@ absl::Status BatchNorm::Backward(const Run& run) {
   if (uses_[kX] == GradientUse::kNone) return absl::OkStatus();
   PrepareGradientCoefficients(run);
   const bool add = uses_[kX] == GradientUse::kAdd;
-  ForEachSlice(run.count, [&](int, const Examples& part) { Propagate(run, part, add); });
+  ForEachSlice(run.count, [&](int, std::int64_t first, std::int64_t count) {
+    Propagate(run, {first, count}, add);
+  });
   return absl::OkStatus();
 }
 
@@ -245,22 +247,13 @@ void BatchNorm::Repeat(std::int64_t c, double value, std::vector<float>& coeffic
   }
 }
 
-// Calls visit(slice, examples) for the slices of so many examples, by all threads.
-template <typename Visit>
-void BatchNorm::ForEachSlice(std::int64_t count, const Visit& visit) const {
-#pragma omp parallel for schedule(static)
-  for (int slice = 0; slice < kSlices; ++slice) {
-    const std::int64_t first = count * slice / kSlices;
-    const std::int64_t last = count * (slice + 1) / kSlices;
-    if (first < last) visit(slice, Examples{first, last - first});
-  }
-}
-
 // Calls sum(examples, sums), which leaves its sums flushed, for all slices; the
 // totals by channel are then in sums_ and squares_.
 template <typename Sum>
 void BatchNorm::SumSlices(std::int64_t count, const Sum& sum) {
-  ForEachSlice(count, [&](int slice, const Examples& part) { sum(part, slices_[slice]); });
+  ForEachSlice(count, [&](int slice, std::int64_t first, std::int64_t examples) {
+    sum(Examples{first, examples}, slices_[slice]);
+  });
   std::ranges::fill(sums_, 0.0);
   std::ranges::fill(squares_, 0.0);
   for (NormSums& slice : slices_) slice.Take(sums_, squares_);

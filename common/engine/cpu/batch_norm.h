@@ -97,8 +97,6 @@ class BatchNorm : public Kernel {
   double InverseDeviation(std::int64_t c) const;
   void Repeat(std::int64_t c, double value, std::vector<float>& coefficients) const;
 
-  template <typename Visit>
-  void ForEachSlice(std::int64_t count, const Visit& visit) const;
   template <typename Sum>
   void SumSlices(std::int64_t count, const Sum& sum);
 

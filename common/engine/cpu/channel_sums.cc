@@ -9,28 +9,37 @@ constexpr int kRowsPerBlock = 64;
 
 }  // namespace
 
+ChannelSums::ChannelSums(std::int64_t channels, int slices)
+    : slices_(slices, {std::vector<float>(channels), std::vector<double>(channels)}),
+      totals_(channels) {}
+
 void ChannelSums::Start() {
-  std::ranges::fill(block_, 0.0F);
-  std::ranges::fill(totals_, 0.0);
-  rows_ = 0;
-}
-
-float* ChannelSums::NextRow() {
-  if (rows_++ == kRowsPerBlock) {
-    Flush();
-    rows_ = 1;
+  for (Slice& slice : slices_) {
+    std::ranges::fill(slice.block, 0.0F);
+    std::ranges::fill(slice.totals, 0.0);
+    slice.rows = 0;
   }
-  return block_.data();
 }
 
-void ChannelSums::Flush() {
-  for (std::size_t c = 0; c < block_.size(); ++c) totals_[c] += block_[c];
-  std::ranges::fill(block_, 0.0F);
+float* ChannelSums::NextRow(int index) {
+  Slice& slice = slices_[index];
+  if (slice.rows == kRowsPerBlock) Flush(slice);
+  ++slice.rows;
+  return slice.block.data();
+}
+
+void ChannelSums::Flush(Slice& slice) {
+  for (std::size_t c = 0; c < slice.block.size(); ++c) slice.totals[c] += slice.block[c];
+  std::ranges::fill(slice.block, 0.0F);
+  slice.rows = 0;
 }
 
 const std::vector<double>& ChannelSums::Totals() {
-  Flush();
-  rows_ = 0;
+  std::ranges::fill(totals_, 0.0);
+  for (Slice& slice : slices_) {
+    Flush(slice);
+    for (std::size_t c = 0; c < totals_.size(); ++c) totals_[c] += slice.totals[c];
+  }
   return totals_;
 }
 

@@ -10,24 +10,30 @@
 namespace graft::engine::cpu {
 
 // Sums rows of channels: 64 at a time in float32, whose loops are vectorised, and those in float64.
+// Rows are added in slices, each by one thread at a time.
 class ChannelSums {
  public:
-  explicit ChannelSums(std::int64_t channels) : block_(channels), totals_(channels) {}
+  explicit ChannelSums(std::int64_t channels, int slices = 1);
 
   void Start();
   // Where the next row is to be added.
-  float* NextRow();
+  float* NextRow(int slice = 0);
   // The sums of all rows since Start.
   const std::vector<double>& Totals();
   // Hands the totals to a parameter's gradient.
   void Pass(GradientUse use, float* gradient);
 
  private:
-  void Flush();
+  struct Slice {
+    std::vector<float> block;
+    std::vector<double> totals;
+    int rows = 0;  // in the block
+  };
 
-  std::vector<float> block_;
+  static void Flush(Slice& slice);
+
+  std::vector<Slice> slices_;
   std::vector<double> totals_;
-  int rows_ = 0;  // in the block
 };
 
 }  // namespace graft::engine::cpu

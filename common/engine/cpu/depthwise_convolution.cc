@@ -17,8 +17,8 @@ constexpr std::int64_t kLanes = 16;
 
 // sum[c] += sum over the columns j of dy[j, c] x[stride j, c]
 GRAFT_SIMD_SHORT void AddProducts(const float* __restrict dy, const float* __restrict x,
-                            std::int64_t columns, std::int64_t stride, std::int64_t channels,
-                            float* __restrict sum) {
+                                  std::int64_t columns, std::int64_t stride, std::int64_t channels,
+                                  float* __restrict sum) {
   std::int64_t c = 0;
   for (; c + kLanes <= channels; c += kLanes) {
     float lanes[kLanes] = {};

@@ -3,6 +3,7 @@
 
 #include "common/engine/cpu/kernel.h"
 #include "common/engine/cpu/loops.h"
+#include "common/engine/cpu/parallel.h"
 #include "common/engine/cpu/simd.h"
 
 namespace graft::engine::cpu {
@@ -50,14 +51,12 @@ class Dropping final : public Kernel {
       return absl::OkStatus();
     }
     DrawFactors(run);
-    Mask(run.value(x_), run.buffer<float>(factors_), Draws(run.count), Repeats(), /*add=*/false,
-         run.mutable_value(y_));
+    MaskAll(run, run.value(x_), /*add=*/false, run.mutable_value(y_));
     return absl::OkStatus();
   }
 
   absl::Status Backward(const Run& run) override {
-    Mask(run.gradient(y_), run.buffer<float>(factors_), Draws(run.count), Repeats(),
-         use_ == GradientUse::kAdd, run.gradient(x_));
+    MaskAll(run, run.gradient(y_), use_ == GradientUse::kAdd, run.gradient(x_));
     return absl::OkStatus();
   }
 
@@ -66,6 +65,15 @@ class Dropping final : public Kernel {
     return whole_examples_ ? count : count * extent_.elements();
   }
   std::int64_t Repeats() const { return whole_examples_ ? extent_.elements() : 1; }
+
+  void MaskAll(const Run& run, const float* x, bool add, float* y) const {
+    const float* const factors = run.buffer<float>(factors_);
+    const std::int64_t draws = Draws(run.count);
+    ForEachPart(draws, draws * Repeats(), [&](std::int64_t first, std::int64_t count) {
+      const std::int64_t start = first * Repeats();
+      Mask(x + start, factors + first, count, Repeats(), add, y + start);
+    });
+  }
 
   void DrawFactors(const Run& run) {
     const std::int64_t draws = Draws(run.count);

@@ -2,6 +2,7 @@
 // elementwise.cc says how): it is read through strides, some of them 0.
 #include "common/engine/cpu/kernel.h"
 #include "common/engine/cpu/loops.h"
+#include "common/engine/cpu/parallel.h"
 #include "common/engine/cpu/rows.h"
 #include "common/engine/cpu/simd.h"
 
@@ -80,12 +81,19 @@ class Elementwise : public Kernel {
   void Combine(const Run& run, std::size_t i, Loop loop, float* y) const {
     const Source& source = sources_[i];
     const float* const x = run.value(operands_[i]);
-    if (source.same) return loop(x, 1, Size(run), y);
-    for (std::int64_t n = 0; n < run.outer(batched_); ++n) {
-      for (std::int64_t row = 0; row < grid_.rows; ++row, y += grid_.columns) {
-        loop(x + n * source.example + row * source.row, source.column, grid_.columns, y);
-      }
+    if (source.same) {
+      ForEachPart(Size(run), Size(run), [&](std::int64_t first, std::int64_t count) {
+        loop(x + first, 1, count, y + first);
+      });
+      return;
     }
+    const std::int64_t rows = run.outer(batched_) * grid_.rows;
+    ForEachPart(rows, Size(run), [&](std::int64_t first, std::int64_t count) {
+      for (std::int64_t i = first; i < first + count; ++i) {
+        const std::int64_t start = i / grid_.rows * source.example + i % grid_.rows * source.row;
+        loop(x + start, source.column, grid_.columns, y + i * grid_.columns);
+      }
+    });
   }
 
   // Hands a gradient in the result's shape to operand i: sums it over what was repeated. Sums over

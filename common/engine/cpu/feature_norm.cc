@@ -3,6 +3,7 @@
 
 #include "common/engine/cpu/channel_sums.h"
 #include "common/engine/cpu/kernel.h"
+#include "common/engine/cpu/parallel.h"
 #include "common/engine/cpu/rows.h"
 #include "common/engine/cpu/simd.h"
 
@@ -80,42 +81,47 @@ class FeatureNorm final : public Kernel {
         uses_(context.gradient_uses),
         moments_(context.Keep(context.options.batch * extent_.plane() *
                               static_cast<std::int64_t>(sizeof(Moments)))),
-        scale_sums_(extent_.channels),
-        shift_sums_(extent_.channels) {}
+        scale_sums_(extent_.channels, kSlices),
+        shift_sums_(extent_.channels, kSlices) {}
 
   absl::Status Forward(const Run& run) override {
     auto* const moments = run.buffer<Moments>(moments_);
     const float* const scale = run.value(node_.operands[kScale]);
     const float* const shift = centred_ ? run.value(node_.operands[kShift]) : nullptr;
     const std::int64_t size = extent_.channels;
-    for (std::int64_t row = 0; row < Rows(run); ++row) {
-      const float* const x = run.value(node_.operands[kX]) + row * size;
-      moments[row] = Measure(x, size, centred_, epsilon_);
-      Normalise(x, size, moments[row], scale, shift, run.mutable_value(y_) + row * size);
-    }
+    ForEachPart(Rows(run), Rows(run) * size, [&](std::int64_t first, std::int64_t count) {
+      for (std::int64_t row = first; row < first + count; ++row) {
+        const float* const x = run.value(node_.operands[kX]) + row * size;
+        moments[row] = Measure(x, size, centred_, epsilon_);
+        Normalise(x, size, moments[row], scale, shift, run.mutable_value(y_) + row * size);
+      }
+    });
     return absl::OkStatus();
   }
 
   absl::Status Backward(const Run& run) override {
-    const auto* const moments = run.buffer<Moments>(moments_);
-    const float* const scale = run.value(node_.operands[kScale]);
-    const std::int64_t size = extent_.channels;
     scale_sums_.Start();
     shift_sums_.Start();
-    for (std::int64_t row = 0; row < Rows(run); ++row) {
-      const float* const x = run.value(node_.operands[kX]) + row * size;
-      const float* const dy = run.gradient(y_) + row * size;
-      SumByFeature(x, dy, size, moments[row], scale_sums_.NextRow(), shift_sums_.NextRow());
-      if (uses_[kX] == GradientUse::kNone) continue;
-      Propagate(x, dy, size, moments[row], centred_, scale, uses_[kX] == GradientUse::kAdd,
-                run.gradient(node_.operands[kX]) + row * size);
-    }
+    ForEachSlice(Rows(run), [&](int slice, std::int64_t first, std::int64_t count) {
+      for (std::int64_t row = first; row < first + count; ++row) RowBackward(run, slice, row);
+    });
     scale_sums_.Pass(uses_[kScale], run.gradient(node_.operands[kScale]));
     if (centred_) shift_sums_.Pass(uses_[kShift], run.gradient(node_.operands[kShift]));
     return absl::OkStatus();
   }
 
  private:
+  void RowBackward(const Run& run, int slice, std::int64_t row) {
+    const std::int64_t size = extent_.channels;
+    const Moments& moments = run.buffer<Moments>(moments_)[row];
+    const float* const x = run.value(node_.operands[kX]) + row * size;
+    const float* const dy = run.gradient(y_) + row * size;
+    SumByFeature(x, dy, size, moments, scale_sums_.NextRow(slice), shift_sums_.NextRow(slice));
+    if (uses_[kX] == GradientUse::kNone) return;
+    Propagate(x, dy, size, moments, centred_, run.value(node_.operands[kScale]),
+              uses_[kX] == GradientUse::kAdd, run.gradient(node_.operands[kX]) + row * size);
+  }
+
   std::int64_t Rows(const Run& run) const { return run.count * extent_.plane(); }
 
   const arch::Node& node_;

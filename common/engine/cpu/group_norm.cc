@@ -17,21 +17,22 @@ GRAFT_SIMD_SHORT void Add(const float* __restrict x, std::int64_t size, float* _
 
 // sum += (x - mean)^2
 GRAFT_SIMD_SHORT void AddSquares(const float* __restrict x, const float* __restrict mean,
-                           std::int64_t size, float* __restrict sum) {
+                                 std::int64_t size, float* __restrict sum) {
   for (std::int64_t c = 0; c < size; ++c) sum[c] += (x[c] - mean[c]) * (x[c] - mean[c]);
 }
 
 // y = (x - mean) factor + shift
 GRAFT_SIMD_SHORT void Normalise(const float* __restrict x, const float* __restrict mean,
-                          const float* __restrict factor, const float* __restrict shift,
-                          std::int64_t size, float* __restrict y) {
+                                const float* __restrict factor, const float* __restrict shift,
+                                std::int64_t size, float* __restrict y) {
   for (std::int64_t c = 0; c < size; ++c) y[c] = (x[c] - mean[c]) * factor[c] + shift[c];
 }
 
 // sum += dy, product += dy (x - mean) inverse
 GRAFT_SIMD_SHORT void AddGradients(const float* __restrict x, const float* __restrict dy,
-                             const float* __restrict mean, const float* __restrict inverse,
-                             std::int64_t size, float* __restrict sum, float* __restrict product) {
+                                   const float* __restrict mean, const float* __restrict inverse,
+                                   std::int64_t size, float* __restrict sum,
+                                   float* __restrict product) {
   for (std::int64_t c = 0; c < size; ++c) {
     sum[c] += dy[c];
     product[c] += dy[c] * ((x[c] - mean[c]) * inverse[c]);
@@ -40,9 +41,9 @@ GRAFT_SIMD_SHORT void AddGradients(const float* __restrict x, const float* __res
 
 // dx = factor dy - slope (x - mean) - constant, added to dx if `add`
 GRAFT_SIMD_SHORT void Propagate(const float* __restrict x, const float* __restrict dy,
-                          const float* __restrict mean, const float* __restrict factor,
-                          const float* __restrict slope, const float* __restrict constant,
-                          std::int64_t size, bool add, float* __restrict dx) {
+                                const float* __restrict mean, const float* __restrict factor,
+                                const float* __restrict slope, const float* __restrict constant,
+                                std::int64_t size, bool add, float* __restrict dx) {
   for (std::int64_t c = 0; c < size; ++c) {
     const float value = factor[c] * dy[c] - slope[c] * (x[c] - mean[c]) - constant[c];
     dx[c] = add ? dx[c] + value : value;

@@ -4,6 +4,7 @@
 #include "common/engine/cpu/kernel.h"
 #include "common/engine/cpu/loops.h"
 #include "common/engine/cpu/matrix.h"
+#include "common/engine/cpu/parallel.h"
 #include "common/engine/cpu/simd.h"
 
 namespace graft::engine::cpu {
@@ -35,7 +36,11 @@ class Linear final : public Kernel {
     RETURN_IF_ERROR(MultiplyMatrices(rows, outputs_, inputs_, 1.0F, {run.value(x_), inputs_},
                                      {run.value(weight_), inputs_, /*transposed=*/true}, 0.0F,
                                      run.mutable_value(y_), outputs_));
-    if (bias_ >= 0) AddToRows(run.value(bias_), rows, outputs_, run.mutable_value(y_));
+    if (bias_ >= 0) {
+      ForEachPart(rows, rows * outputs_, [&](std::int64_t first, std::int64_t count) {
+        AddToRows(run.value(bias_), count, outputs_, run.mutable_value(y_) + first * outputs_);
+      });
+    }
     return absl::OkStatus();
   }
 

@@ -3,16 +3,51 @@
 #include <algorithm>
 #include <cstring>
 
+#include "common/engine/cpu/parallel.h"
 #include "common/engine/cpu/simd.h"
 
 namespace graft::engine::cpu {
+namespace {
 
-void Copy(const float* from, std::int64_t size, float* to) {
-  std::memcpy(to, from, static_cast<std::size_t>(size) * sizeof(float));
+constexpr std::int64_t kColumnsPerBlock = 64;
+
+GRAFT_SIMD void AddTo(const float* __restrict x, std::int64_t size, float* __restrict sum) {
+  for (std::int64_t i = 0; i < size; ++i) sum[i] += x[i];
 }
 
-GRAFT_SIMD void Accumulate(const float* __restrict x, std::int64_t size, float* __restrict sum) {
-  for (std::int64_t i = 0; i < size; ++i) sum[i] += x[i];
+// The sums of `width` columns of x [rows, columns].
+GRAFT_SIMD void SumColumns(const float* __restrict x, std::int64_t rows, std::int64_t columns,
+                           std::int64_t width, float* __restrict sum) {
+  constexpr std::int64_t kRowsPerBlock = 256;
+  for (std::int64_t start = 0; start < rows; start += kRowsPerBlock) {
+    const std::int64_t end = std::min(start + kRowsPerBlock, rows);
+    float block[kColumnsPerBlock] = {};
+    for (std::int64_t row = start; row < end; ++row) {
+      for (std::int64_t c = 0; c < width; ++c) block[c] += x[row * columns + c];
+    }
+    for (std::int64_t c = 0; c < width; ++c) sum[c] += block[c];
+  }
+}
+
+// Of one matrix.
+void TransposeOne(const float* in, std::int64_t rows, std::int64_t columns, float* out) {
+  for (std::int64_t c = 0; c < columns; ++c) {
+    for (std::int64_t r = 0; r < rows; ++r) out[c * rows + r] = in[r * columns + c];
+  }
+}
+
+}  // namespace
+
+void Copy(const float* from, std::int64_t size, float* to) {
+  ForEachPart(size, size, [&](std::int64_t first, std::int64_t count) {
+    std::memcpy(to + first, from + first, static_cast<std::size_t>(count) * sizeof(float));
+  });
+}
+
+void Accumulate(const float* x, std::int64_t size, float* sum) {
+  ForEachPart(size, size, [&](std::int64_t first, std::int64_t count) {
+    AddTo(x + first, count, sum + first);
+  });
 }
 
 void PassGradient(GradientUse use, const float* from, std::int64_t size, float* to) {
@@ -20,21 +55,15 @@ void PassGradient(GradientUse use, const float* from, std::int64_t size, float* 
   if (use == GradientUse::kAdd) Accumulate(from, size, to);
 }
 
-GRAFT_SIMD void SumRows(const float* __restrict x, std::int64_t rows, std::int64_t columns,
-                        float* __restrict sum) {
-  constexpr std::int64_t kColumnsPerBlock = 64;
-  constexpr std::int64_t kRowsPerBlock = 256;
-  for (std::int64_t first = 0; first < columns; first += kColumnsPerBlock) {
-    const std::int64_t width = std::min(kColumnsPerBlock, columns - first);
-    for (std::int64_t start = 0; start < rows; start += kRowsPerBlock) {
-      const std::int64_t end = std::min(start + kRowsPerBlock, rows);
-      float block[kColumnsPerBlock] = {};
-      for (std::int64_t row = start; row < end; ++row) {
-        for (std::int64_t c = 0; c < width; ++c) block[c] += x[row * columns + first + c];
-      }
-      for (std::int64_t c = 0; c < width; ++c) sum[first + c] += block[c];
+void SumRows(const float* x, std::int64_t rows, std::int64_t columns, float* sum) {
+  const std::int64_t blocks = (columns + kColumnsPerBlock - 1) / kColumnsPerBlock;
+  ForEachPart(blocks, rows * columns, [&](std::int64_t first, std::int64_t count) {
+    for (std::int64_t block = first; block < first + count; ++block) {
+      const std::int64_t column = block * kColumnsPerBlock;
+      SumColumns(x + column, rows, columns, std::min(kColumnsPerBlock, columns - column),
+                 sum + column);
     }
-  }
+  });
 }
 
 void Transpose(const float* in, std::int64_t batch, std::int64_t rows, std::int64_t columns,
@@ -44,11 +73,11 @@ void Transpose(const float* in, std::int64_t batch, std::int64_t rows, std::int6
     Copy(in, batch * matrix, out);
     return;
   }
-  for (std::int64_t n = 0; n < batch; ++n, in += matrix, out += matrix) {
-    for (std::int64_t c = 0; c < columns; ++c) {
-      for (std::int64_t r = 0; r < rows; ++r) out[c * rows + r] = in[r * columns + c];
+  ForEachPart(batch, batch * matrix, [&](std::int64_t first, std::int64_t count) {
+    for (std::int64_t n = first; n < first + count; ++n) {
+      TransposeOne(in + n * matrix, rows, columns, out + n * matrix);
     }
-  }
+  });
 }
 
 }  // namespace graft::engine::cpu

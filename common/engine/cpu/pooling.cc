@@ -38,8 +38,9 @@ Range Columns(const Window& window, std::int64_t j) {
 
 // y = the largest element of each window, from = its row-major position in the plane: the first one
 // of equal ones; a NaN wins.
-GRAFT_SIMD_SHORT void MaxForward(const Window& window, std::int64_t count, const float* __restrict x,
-                           float* __restrict y, std::int32_t* __restrict from) {
+GRAFT_SIMD_SHORT void MaxForward(const Window& window, std::int64_t count,
+                                 const float* __restrict x, float* __restrict y,
+                                 std::int32_t* __restrict from) {
   const std::int64_t channels = window.channels;
   for (std::int64_t n = 0; n < count; ++n, x += window.in_elements()) {
     for (std::int64_t i = 0; i < window.out_height; ++i) {
@@ -68,8 +69,9 @@ GRAFT_SIMD_SHORT void MaxForward(const Window& window, std::int64_t count, const
 }
 
 // dx[from] += dy, tap by tap, so that channels go together.
-GRAFT_SIMD_SHORT void MaxBackward(const Window& window, std::int64_t count, const float* __restrict dy,
-                            const std::int32_t* __restrict from, float* __restrict dx) {
+GRAFT_SIMD_SHORT void MaxBackward(const Window& window, std::int64_t count,
+                                  const float* __restrict dy, const std::int32_t* __restrict from,
+                                  float* __restrict dx) {
   const std::int64_t channels = window.channels;
   for (std::int64_t n = 0; n < count; ++n, dx += window.in_elements()) {
     for (std::int64_t i = 0; i < window.out_height; ++i) {
@@ -90,8 +92,8 @@ GRAFT_SIMD_SHORT void MaxBackward(const Window& window, std::int64_t count, cons
   }
 }
 
-GRAFT_SIMD_SHORT void AverageForward(const Window& window, std::int64_t count, const float* __restrict x,
-                               float* __restrict y) {
+GRAFT_SIMD_SHORT void AverageForward(const Window& window, std::int64_t count,
+                                     const float* __restrict x, float* __restrict y) {
   const std::int64_t channels = window.channels;
   for (std::int64_t n = 0; n < count; ++n, x += window.in_elements()) {
     for (std::int64_t i = 0; i < window.out_height; ++i) {
@@ -113,7 +115,7 @@ GRAFT_SIMD_SHORT void AverageForward(const Window& window, std::int64_t count, c
 }
 
 GRAFT_SIMD_SHORT void AverageBackward(const Window& window, std::int64_t count,
-                                const float* __restrict dy, float* __restrict dx) {
+                                      const float* __restrict dy, float* __restrict dx) {
   const std::int64_t channels = window.channels;
   for (std::int64_t n = 0; n < count; ++n, dx += window.in_elements()) {
     for (std::int64_t i = 0; i < window.out_height; ++i) {

@@ -4,6 +4,7 @@
 
 #include "common/engine/cpu/kernel.h"
 #include "common/engine/cpu/loops.h"
+#include "common/engine/cpu/parallel.h"
 
 namespace graft::engine::cpu {
 namespace {
@@ -136,10 +137,10 @@ class Move final : public Kernel {
     float* const y = run.mutable_value(y_);
     const std::int64_t outer = run.outer(batched_);
     if (moved_ < y_elements_) std::fill_n(y, outer * y_elements_, 0.0F);
-    for (std::int64_t n = 0; n < outer; ++n) {
+    ForEachExample(outer, [&](std::int64_t n) {
       MoveAxis(0, run.value(x_) + n * x_elements_ + views_.from, &Axis::from, &Axis::to,
                /*add=*/false, y + n * y_elements_ + views_.to);
-    }
+    });
     return absl::OkStatus();
   }
 
@@ -148,14 +149,22 @@ class Move final : public Kernel {
     const std::int64_t outer = run.outer(batched_);
     const bool add = use_ == GradientUse::kAdd;
     if (!add && moved_ < x_elements_) std::fill_n(dx, outer * x_elements_, 0.0F);
-    for (std::int64_t n = 0; n < outer; ++n) {
+    ForEachExample(outer, [&](std::int64_t n) {
       MoveAxis(0, run.gradient(y_) + n * y_elements_ + views_.to, &Axis::to, &Axis::from, add,
                dx + n * x_elements_ + views_.from);
-    }
+    });
     return absl::OkStatus();
   }
 
  private:
+  // By all threads.
+  template <typename Visit>
+  void ForEachExample(std::int64_t outer, const Visit& visit) const {
+    ForEachPart(outer, outer * moved_, [&](std::int64_t first, std::int64_t count) {
+      for (std::int64_t n = first; n < first + count; ++n) visit(n);
+    });
+  }
+
   // The axes from `first` on. `from_step` and `to_step` say which view is read and which written.
   void MoveAxis(std::size_t first, const float* from, std::int64_t Axis::*from_step,
                 std::int64_t Axis::*to_step, bool add, float* to) const {

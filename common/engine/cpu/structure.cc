@@ -1,5 +1,9 @@
+#include <cstring>
+
 #include "common/engine/cpu/kernel.h"
 #include "common/engine/cpu/loops.h"
+#include "common/engine/cpu/parallel.h"
+#include "common/engine/cpu/simd.h"
 
 namespace graft::engine::cpu {
 namespace {
@@ -59,6 +63,23 @@ class Flatten final : public Kernel {
   const GradientUse use_;
 };
 
+// to = from for `columns` columns of matrices whose rows are `from_row` and `to_row` apart.
+void CopyColumns(const float* from, std::int64_t from_row, std::int64_t rows, std::int64_t columns,
+                 std::int64_t to_row, float* to) {
+  for (std::int64_t row = 0; row < rows; ++row, from += from_row, to += to_row) {
+    std::memcpy(to, from, static_cast<std::size_t>(columns) * sizeof(float));
+  }
+}
+
+// to += from
+GRAFT_SIMD_SHORT void AddColumns(const float* __restrict from, std::int64_t from_row,
+                                 std::int64_t rows, std::int64_t columns, std::int64_t to_row,
+                                 float* __restrict to) {
+  for (std::int64_t row = 0; row < rows; ++row, from += from_row, to += to_row) {
+    for (std::int64_t c = 0; c < columns; ++c) to[c] += from[c];
+  }
+}
+
 // Along the channels, which are innermost: row by row.
 class Concat final : public Kernel {
  public:
@@ -73,38 +94,36 @@ class Concat final : public Kernel {
   }
 
   absl::Status Forward(const Run& run) override {
-    std::int64_t offset = 0;
-    for (std::size_t i = 0; i < operands_.size(); ++i) {
-      const float* from = run.value(operands_[i]);
-      float* to = run.mutable_value(y_) + offset;
-      for (std::int64_t row = 0; row < run.count * extent_.plane(); ++row) {
-        for (std::int64_t c = 0; c < channels_[i]; ++c) to[c] = from[c];
-        from += channels_[i];
-        to += extent_.channels;
+    ForEachRows(run, [&](std::int64_t first, std::int64_t rows) {
+      float* to = run.mutable_value(y_) + first * extent_.channels;
+      for (std::size_t i = 0; i < operands_.size(); to += channels_[i++]) {
+        const float* const from = run.value(operands_[i]) + first * channels_[i];
+        CopyColumns(from, channels_[i], rows, channels_[i], extent_.channels, to);
       }
-      offset += channels_[i];
-    }
+    });
     return absl::OkStatus();
   }
 
   absl::Status Backward(const Run& run) override {
-    std::int64_t offset = 0;
-    for (std::size_t i = 0; i < operands_.size(); ++i) {
-      const float* from = run.gradient(y_) + offset;
-      float* to = run.gradient(operands_[i]);
-      offset += channels_[i];
-      if (uses_[i] == GradientUse::kNone) continue;
-      const bool add = uses_[i] == GradientUse::kAdd;
-      for (std::int64_t row = 0; row < run.count * extent_.plane(); ++row) {
-        for (std::int64_t c = 0; c < channels_[i]; ++c) to[c] = add ? to[c] + from[c] : from[c];
-        from += extent_.channels;
-        to += channels_[i];
+    ForEachRows(run, [&](std::int64_t first, std::int64_t rows) {
+      const float* from = run.gradient(y_) + first * extent_.channels;
+      for (std::size_t i = 0; i < operands_.size(); from += channels_[i++]) {
+        if (uses_[i] == GradientUse::kNone) continue;
+        float* const to = run.gradient(operands_[i]) + first * channels_[i];
+        (uses_[i] == GradientUse::kAdd ? AddColumns : CopyColumns)(from, extent_.channels, rows,
+                                                                   channels_[i], channels_[i], to);
       }
-    }
+    });
     return absl::OkStatus();
   }
 
  private:
+  // Calls visit(first row, rows) for parts of a batch.
+  template <typename Visit>
+  void ForEachRows(const Run& run, const Visit& visit) const {
+    ForEachPart(run.count * extent_.plane(), run.count * extent_.elements(), visit);
+  }
+
   const std::vector<arch::NodeIndex> operands_;
   const arch::NodeIndex y_;
   const Extent extent_;

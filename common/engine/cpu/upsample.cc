@@ -37,7 +37,7 @@ struct Pixel {
 
 // y = sum of the weighted pixels of x
 GRAFT_SIMD_SHORT void Blend(const Pixel& pixel, const float* __restrict x, std::int64_t channels,
-                      float* __restrict y) {
+                            float* __restrict y) {
   const auto [a, b, c, d] = pixel.from;
   const auto [wa, wb, wc, wd] = pixel.weights;
   for (std::int64_t i = 0; i < channels; ++i) {
@@ -47,7 +47,7 @@ GRAFT_SIMD_SHORT void Blend(const Pixel& pixel, const float* __restrict x, std::
 
 // x += weight y
 GRAFT_SIMD_SHORT void AddScaled(const float* __restrict y, float weight, std::int64_t channels,
-                          float* __restrict x) {
+                                float* __restrict x) {
   for (std::int64_t i = 0; i < channels; ++i) x[i] += weight * y[i];
 }
 

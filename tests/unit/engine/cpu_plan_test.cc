@@ -5,6 +5,7 @@
 #include <gtest/gtest.h>
 
 #include <algorithm>
+#include <array>
 #include <map>
 #include <string>
 #include <thread>
@@ -44,6 +45,8 @@ namespace {
 
 using testing::Examples;
 using testing::Layer;
+
+using Layers = std::vector<arch::LayerDef>;
 
 arch::LayerDef Conv(std::int64_t filters, std::string operand = "", std::string id = "") {
   std::vector<std::string> operands;
@@ -92,6 +95,59 @@ TEST(CpuPlanTest, ConcurrentPlansGiveTheBitsOfOneAlone) {
   }
   for (std::thread& thread : threads) thread.join();
   for (const std::vector<float>& result : together) EXPECT_EQ(result, alone);
+}
+
+// Every kernel whose loops threads share, with enough elements that they do.
+arch::Architecture Wide() {
+  const auto linear = [](std::string operand, std::string id) {
+    return Layer("linear", {{"units", std::int64_t{32}}}, {std::move(operand)}, std::move(id));
+  };
+  const Layers pictures = {
+      Conv(32),
+      Layer("batch_norm"),
+      Layer("relu", {}, {}, "r"),
+      Conv(16, "r", "a"),
+      Layer("concat", {}, {"a", "r", "a"}),
+      Layer("dropout", {{"rate", 0.2}}),
+      Layer("convolution", {{"filters", std::int64_t{32}}, {"kernel", std::int64_t{1}}}),
+      Layer("batch_norm"),
+      Layer("max_pool", {{"kernel", std::int64_t{2}}}),
+      Layer("transpose", {{"permutation", std::vector<std::int64_t>{0, 2, 1}}}),
+      Layer("average_pool", {{"kernel", std::int64_t{3}}, {"strides", std::int64_t{1}}})};
+  Layers layers = pictures;
+  for (arch::LayerDef& layer :
+       Layers{Layer("tokens"), Layer("layer_norm", {}, {}, "n"), linear("n", "q"), linear("n", "k"),
+              Layer("attention", {{"heads", std::int64_t{4}}}, {"q", "k", "n"}, "t"),
+              Layer("matmul", {{"transpose_b", true}}, {"q", "k"}), Layer("softmax", {}, {}, "p"),
+              Layer("matmul", {}, {"p", "t"}, "m"), Layer("add", {}, {"m", "n"}, "s"),
+              Layer("multiply", {}, {"s", "t"}), Layer("gelu"), Layer("rms_norm")}) {
+    layers.push_back(std::move(layer));
+  }
+  return testing::WithLoss(testing::Classifier({3, 16, 16}, std::move(layers)));
+}
+
+TEST(CpuPlanTest, ThreadsThatShareAStepComputeWhatOneDoes) {
+  const arch::Architecture network = Wide();
+  constexpr std::int64_t kBatch = 20;
+  const Examples examples(network, kBatch, 3);
+  // By number of threads: logits, parameters with statistics, gradients.
+  std::vector<std::array<std::vector<float>, 3>> results;
+  for (const int threads : {1, 3}) {
+    const auto plan = cpu::CpuBackend({.threads = threads}).Compile(network, {.batch = kBatch});
+    ASSERT_TRUE(plan.ok()) << plan.status();
+    ParameterVector parameters = testing::RandomParameters(network, (*plan)->layout(), 4);
+    ParameterVector gradients((*plan)->layout().size());
+    ASSERT_TRUE((*plan)->Forward(Mode::kTraining, examples.feed(), parameters).ok());
+    ASSERT_TRUE((*plan)->Backward(examples.feed(), parameters, gradients).ok());
+    const auto copy = [](std::span<const float> values) {
+      return std::vector<float>(values.begin(), values.end());
+    };
+    results.push_back(
+        {copy((*plan)->Output(1)), copy(parameters.values()), copy(gradients.values())});
+  }
+  for (std::size_t i = 0; i < results[0].size(); ++i) {
+    EXPECT_LE(testing::RelativeDifference(results[1][i], results[0][i]), 1e-5) << i;
+  }
 }
 
 TEST(CpuPlanTest, AStepAllocatesNothing) {

@@ -78,8 +78,8 @@ GRAFT_SIMD void NormaliseBlock(const Block& block, const NormCoefficients& by,
 // dx = factor dz - slope (x - mean) - constant
 template <bool kAdd>
 GRAFT_INLINE void PropagateBlock(const Block& block, const NormCoefficients& by,
-                                 const float* __restrict x, const float* __restrict dy,
-                                 float* __restrict dx) {
+                                 const float* x, const float* __restrict dy,
+                                 float* dx) {
   const float* __restrict mean = by.mean;
   const float* __restrict factor = by.factor;
   const float* __restrict shift = by.shift;
@@ -88,6 +88,7 @@ GRAFT_INLINE void PropagateBlock(const Block& block, const NormCoefficients& by,
   const float floor = by.floor;
   for (std::int64_t start = 0; start < block.size; start += block.period) {
     const std::int64_t length = std::min(block.period, block.size - start);
+#pragma GCC ivdep
     for (std::int64_t t = 0; t < length; ++t) {
       const float centred = x[start + t] - mean[t];
       const bool passes = centred * factor[t] + shift[t] > floor;

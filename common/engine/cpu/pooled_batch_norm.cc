@@ -91,8 +91,8 @@ GRAFT_INLINE void NormaliseAndPool(const WindowRows& windows, const NormCoeffici
 
 template <bool kAdd>
 GRAFT_INLINE void PropagateWindows(const WindowRows& windows, const NormCoefficients& by,
-                                   const float* __restrict x, const float* __restrict dy,
-                                   float* __restrict dx) {
+                                   const float* x, const float* __restrict dy,
+                                   float* dx) {
   const float* __restrict mean = by.mean;
   const float* __restrict factor = by.factor;
   const float* __restrict shift = by.shift;
@@ -104,10 +104,10 @@ GRAFT_INLINE void PropagateWindows(const WindowRows& windows, const NormCoeffici
   for (std::int64_t i = 0; i < windows.rows; ++i, x += row, dx += row) {
     for (std::int64_t j = 0; j < windows.columns;
          ++j, x += 2 * channels, dx += 2 * channels, dy += channels) {
-      const float* __restrict bottom = x + row;
-      float* __restrict right = dx + channels;
-      float* __restrict dx_bottom = dx + row;
-      float* __restrict right_bottom = dx_bottom + channels;
+      const float* bottom = x + row;
+      float* right = dx + channels;
+      float* dx_bottom = dx + row;
+      float* right_bottom = dx_bottom + channels;
 #pragma GCC ivdep
       for (std::int64_t c = 0; c < channels; ++c) {
         const Window centred = Centred(x + c, bottom + c, channels, mean[c]);

@@ -3,6 +3,7 @@
 
 #include "common/engine/cpu/float_math.h"
 #include "common/engine/cpu/kernel.h"
+#include "common/engine/cpu/memory_traits.h"
 #include "common/engine/cpu/parallel.h"
 #include "common/engine/cpu/rows.h"
 #include "common/engine/cpu/simd.h"
@@ -11,7 +12,8 @@ namespace graft::engine::cpu {
 namespace {
 
 // Each has f(x) and dy f'(x); at a kink the derivative of the half that is 0 or less. `a` is the
-// function's attribute.
+// function's attribute. Those whose derivative is as well known from f(x) take that for x in
+// Gradient (memory_traits.h).
 
 struct Relu {
   static GRAFT_INLINE float Value(float x, float) { return x < 0.0F ? 0.0F : x; }  // a NaN stays
@@ -81,8 +83,7 @@ struct SigmoidFunction {
 
 struct TanhFunction {
   static GRAFT_INLINE float Value(float x, float) { return Tanh(x); }
-  static GRAFT_INLINE float Gradient(float x, float dy, float) {
-    const float t = Tanh(x);
+  static GRAFT_INLINE float Gradient(float t, float dy, float) {
     return dy * ((1.0F - t) * (1.0F + t));
   }
 };
@@ -124,18 +125,21 @@ GRAFT_INLINE void With(Function function, F f) {
   }
 }
 
-GRAFT_SIMD void Apply(Function function, float a, const float* __restrict x, std::int64_t size,
-                      float* __restrict y) {
+// All may work in place.
+
+GRAFT_SIMD void Apply(Function function, float a, const float* x, std::int64_t size, float* y) {
   With(
       function, [=](auto f) __attribute__((always_inline)) {
+#pragma GCC ivdep
         for (std::int64_t i = 0; i < size; ++i) y[i] = f.Value(x[i], a);
       });
 }
 
-GRAFT_SIMD void WriteGradient(Function function, float a, const float* __restrict x,
-                              const float* __restrict dy, std::int64_t size, float* __restrict dx) {
+GRAFT_SIMD void WriteGradient(Function function, float a, const float* x, const float* dy,
+                              std::int64_t size, float* dx) {
   With(
       function, [=](auto f) __attribute__((always_inline)) {
+#pragma GCC ivdep
         for (std::int64_t i = 0; i < size; ++i) dx[i] = f.Gradient(x[i], dy[i], a);
       });
 }
@@ -173,6 +177,7 @@ class Activation final : public Kernel {
         slope_(function_ == Function::kLeakyRelu
                    ? static_cast<float>(arch::GetDouble(context.node.attributes, "slope"))
                    : 0.0F),
+        by_result_(MemoryTraitsOf(context.node).reads_result),
         batched_(context.batched(x_)),
         elements_(context.shape(x_).ElementCount()),
         use_(context.gradient_uses[0]) {}
@@ -189,7 +194,7 @@ class Activation final : public Kernel {
 
   absl::Status Backward(const Run& run) override {
     const auto backward = use_ == GradientUse::kAdd ? AddGradient : WriteGradient;
-    const float* const x = run.value(x_);
+    const float* const x = run.value(by_result_ ? y_ : x_);
     const float* const dy = run.gradient(y_);
     float* const dx = run.gradient(x_);
     const std::int64_t size = run.outer(batched_) * elements_;
@@ -203,6 +208,7 @@ class Activation final : public Kernel {
   const arch::NodeIndex x_, y_;
   const Function function_;
   const float slope_;
+  const bool by_result_;
   const bool batched_;
   const std::int64_t elements_;
   const GradientUse use_;

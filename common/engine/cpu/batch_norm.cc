@@ -77,9 +77,8 @@ GRAFT_SIMD void NormaliseBlock(const Block& block, const NormCoefficients& by,
 
 // dx = factor dz - slope (x - mean) - constant
 template <bool kAdd>
-GRAFT_INLINE void PropagateBlock(const Block& block, const NormCoefficients& by,
-                                 const float* x, const float* __restrict dy,
-                                 float* dx) {
+GRAFT_INLINE void PropagateBlock(const Block& block, const NormCoefficients& by, const float* x,
+                                 const float* __restrict dy, float* dx) {
   const float* __restrict mean = by.mean;
   const float* __restrict factor = by.factor;
   const float* __restrict shift = by.shift;

@@ -9,10 +9,11 @@
 namespace graft::engine::cpu {
 namespace {
 
-// y = factors x, each factor for `repeats` elements; added to y if `add`.
-GRAFT_SIMD void Mask(const float* __restrict x, const float* __restrict factors, std::int64_t draws,
-                     std::int64_t repeats, bool add, float* __restrict y) {
+// y = factors x, each factor for `repeats` elements; added to y if `add`. May work in place.
+GRAFT_SIMD void Mask(const float* x, const float* __restrict factors, std::int64_t draws,
+                     std::int64_t repeats, bool add, float* y) {
   if (repeats == 1) {
+#pragma GCC ivdep
     for (std::int64_t i = 0; i < draws; ++i) {
       const float value = factors[i] * x[i];
       y[i] = add ? y[i] + value : value;
@@ -21,6 +22,7 @@ GRAFT_SIMD void Mask(const float* __restrict x, const float* __restrict factors,
   }
   for (std::int64_t draw = 0; draw < draws; ++draw, x += repeats, y += repeats) {
     const float factor = factors[draw];
+#pragma GCC ivdep
     for (std::int64_t i = 0; i < repeats; ++i) {
       const float value = factor * x[i];
       y[i] = add ? y[i] + value : value;

@@ -39,6 +39,7 @@ void TransposeOne(const float* in, std::int64_t rows, std::int64_t columns, floa
 }  // namespace
 
 void Copy(const float* from, std::int64_t size, float* to) {
+  if (from == to) return;
   ForEachPart(size, size, [&](std::int64_t first, std::int64_t count) {
     std::memcpy(to + first, from + first, static_cast<std::size_t>(count) * sizeof(float));
   });

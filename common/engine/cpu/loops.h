@@ -8,7 +8,7 @@
 
 namespace graft::engine::cpu {
 
-// to[i] = from[i]
+// to[i] = from[i]; nothing if they are one.
 void Copy(const float* from, std::int64_t size, float* to);
 
 // sum[i] += x[i]

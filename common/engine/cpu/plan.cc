@@ -27,12 +27,6 @@ class ScopedThreads {
   const int previous_;
 };
 
-bool IsChannelsLast(const arch::Node& node) {
-  const tensor::Shape& shape = node.type.shape;
-  return node.type.batched && shape.rank() == 3 && shape.dim(0) > 1 &&
-         shape.dim(1) * shape.dim(2) > 1;
-}
-
 }  // namespace
 
 absl::StatusOr<std::unique_ptr<CpuPlan>> CpuPlan::Create(const arch::Architecture& architecture,
@@ -113,38 +107,6 @@ void CpuPlan::MakeKernels() {
     step.kernel = FindKernelFactory(context.node.op->name)(context);
     scratch_bytes_ = std::max(scratch_bytes_, context.scratch_bytes());
   }
-}
-
-std::int64_t CpuPlan::SizeBytes(arch::NodeIndex node) const {
-  const arch::ValueType& type = architecture_.node(node).type;
-  return type.shape.ElementCount() * (type.batched ? options_.batch : 1) *
-         static_cast<std::int64_t>(sizeof(float));
-}
-
-void CpuPlan::PlaceValues() {
-  value_buffers_.assign(steps_.size(), -1);
-  gradient_buffers_.assign(steps_.size(), -1);
-  for (int k = 0; k < step_count_; ++k) {
-    const Step& step = steps_[k];
-    int last = step.backward ? BackwardStep(k) : k;
-    int first_backward = BackwardStep(k);
-    for (const arch::NodeIndex user : architecture_.users(step.result)) {
-      if (step_of_[user] < 0) continue;
-      const bool backward = steps_[step_of_[user]].backward;
-      last = std::max(last, backward ? BackwardStep(step_of_[user]) : step_of_[user]);
-      if (backward) first_backward = std::min(first_backward, BackwardStep(step_of_[user]));
-    }
-    const bool wanted = IsWanted(architecture_, options_, step.result);
-    value_buffers_[k] = arena_.Add(SizeBytes(step.result), k, wanted ? 2 * step_count_ : last);
-    if (has_gradient_[step.result]) {
-      gradient_buffers_[k] = arena_.Add(SizeBytes(step.result), first_backward, BackwardStep(k));
-    }
-    if (wanted && IsChannelsLast(architecture_.node(step.result))) {
-      plain_copies_.push_back(
-          {.node = step.result, .size_bytes = SizeBytes(step.result), .values = {}});
-    }
-  }
-  arena_.Place();
 }
 
 void CpuPlan::Allocate() {

@@ -58,9 +58,12 @@ class CpuPlan final : public Plan {
   void ChooseSteps();
   void ChooseGradientUses();
   void MakeKernels();
+  // plan_memory.cc
   void PlaceValues();
   void Allocate();
   std::int64_t SizeBytes(arch::NodeIndex node) const;
+  int LastReadOfValue(int step) const;
+  int FirstWriteOfGradient(int step) const;
 
   absl::Status RunKernel(const Step& step, Pass pass, const Run& run) const;
   Run MakeRun(Mode mode, const Feed& feed) const;

@@ -91,8 +91,7 @@ GRAFT_INLINE void NormaliseAndPool(const WindowRows& windows, const NormCoeffici
 
 template <bool kAdd>
 GRAFT_INLINE void PropagateWindows(const WindowRows& windows, const NormCoefficients& by,
-                                   const float* x, const float* __restrict dy,
-                                   float* dx) {
+                                   const float* x, const float* __restrict dy, float* dx) {
   const float* __restrict mean = by.mean;
   const float* __restrict factor = by.factor;
   const float* __restrict shift = by.shift;

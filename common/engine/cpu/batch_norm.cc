@@ -177,6 +177,7 @@ BatchNorm::BatchNorm(KernelContext& context, std::int64_t result_elements)
       epsilon_(arch::GetDouble(context.node.attributes, "epsilon")),
       momentum_(arch::GetDouble(context.node.attributes, "momentum")),
       frozen_statistics_(HasFrozenStatistics(context.node, context.options)),
+      folded_(context.fused.folded >= 0),
       floor_(context.fused.relu ? 0.0F : -std::numeric_limits<float>::infinity()),
       uses_(context.gradient_uses),
       mean_(period_),
@@ -191,6 +192,7 @@ BatchNorm::BatchNorm(KernelContext& context, std::int64_t result_elements)
       squares_(channels_) {}
 
 absl::Status BatchNorm::Forward(const Run& run) {
+  if (run.mode == Mode::kInference && folded_) return absl::OkStatus();
   if (run.mode == Mode::kTraining && !frozen_statistics_) {
     MeasureBatch(run);
     UpdateStatistics(run);

@@ -115,6 +115,7 @@ class BatchNorm : public Kernel {
   const double epsilon_;
   const double momentum_;
   const bool frozen_statistics_;
+  const bool folded_;  // the convolution before it does its work in inference
   const float floor_;
   const std::vector<GradientUse> uses_;
   // By position in the period; the first three stay from forward to backward.

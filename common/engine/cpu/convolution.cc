@@ -1,8 +1,10 @@
 // Convolution, channels-last: each pass by the method that is fastest for it.
 #include <algorithm>
+#include <optional>
 
 #include "common/base/status_macros.h"
 #include "common/engine/cpu/convolution_method.h"
+#include "common/engine/cpu/folded_norm.h"
 #include "common/engine/cpu/kernel.h"
 #include "common/engine/cpu/kernel_table.h"
 #include "common/engine/cpu/loops.h"
@@ -29,6 +31,8 @@ ConvolutionProblem ProblemOf(const KernelContext& context) {
           .padding_before = {padding[0], padding[1]},
           .padding_after = {padding[2], padding[3]},
           .bias = context.has_operand(kBias),
+          .folded = context.fused.folded >= 0,
+          .folded_relu = context.fused.folded >= 0 && context.folded_chain().relu,
           .data_gradient = wanted(kX),
           .weight_gradient = wanted(kWeight) || wanted(kBias)};
 }
@@ -90,6 +94,10 @@ class FastestMethod final : public ConvolutionMethod {
                        float* scratch, float* y) override {
     return forward_->Forward(count, x, weight, bias, scratch, y);
   }
+  absl::Status FoldedForward(std::int64_t count, const float* x, const float* weight,
+                             const float* bias, float* scratch, float* y) override {
+    return forward_->FoldedForward(count, x, weight, bias, scratch, y);
+  }
   absl::Status DataGradient(std::int64_t count, const float* dy, const float* weight,
                             float* scratch, float* dx) override {
     return data_gradient_->DataGradient(count, dy, weight, scratch, dx);
@@ -125,11 +133,20 @@ class Convolution final : public Kernel {
     const bool adds = uses_[kX] == GradientUse::kAdd;
     context.NeedScratch(method_scratch_ +
                         (adds ? Bytes(context.options.batch * problem_.x.elements()) : 0));
+    if (problem_.folded) {
+      folded_.emplace(context.folded_node(), problem_.y.channels, weight_elements_);
+      folded_result_ = context.folded_chain().result;
+    }
   }
 
   absl::Status Forward(const Run& run) override {
-    return method_.Forward(run.count, run.value(x_), run.value(weight_),
-                           bias_ >= 0 ? run.value(bias_) : nullptr, run.scratch,
+    const float* const bias = bias_ >= 0 ? run.value(bias_) : nullptr;
+    if (run.mode == Mode::kInference && folded_) {
+      folded_->Fold(run, run.value(weight_), bias);
+      return method_.FoldedForward(run.count, run.value(x_), folded_->weight(), folded_->bias(),
+                                   run.scratch, run.mutable_value(folded_result_));
+    }
+    return method_.Forward(run.count, run.value(x_), run.value(weight_), bias, run.scratch,
                            run.mutable_value(y_));
   }
 
@@ -165,6 +182,8 @@ class Convolution final : public Kernel {
   const std::vector<GradientUse> uses_;
   FastestMethod method_;
   const std::int64_t method_scratch_;  // bytes
+  std::optional<FoldedNorm> folded_;
+  arch::NodeIndex folded_result_ = -1;  // where inference leaves what is folded
   const std::int64_t weight_elements_;
   // For gradients that are added to others or that nobody wants.
   const AlignedBuffer weight_gradient_;

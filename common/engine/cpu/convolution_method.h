@@ -22,6 +22,9 @@ struct ConvolutionProblem {
   std::vector<std::int64_t> padding_before;    // top, left
   std::vector<std::int64_t> padding_after;     // bottom, right
   bool bias = false;
+  // Whether FoldedForward will be called, and with a ReLU.
+  bool folded = false;
+  bool folded_relu = false;
   // Wanted passes.
   bool forward = true;
   bool data_gradient = false;
@@ -39,6 +42,10 @@ class ConvolutionMethod {
   // y is overwritten; `bias` is null without one.
   virtual absl::Status Forward(std::int64_t count, const float* x, const float* weight,
                                const float* bias, float* scratch, float* y) = 0;
+
+  // Forward with a bias and what ConvolutionProblem::folded_relu says; where `folded` is set.
+  virtual absl::Status FoldedForward(std::int64_t count, const float* x, const float* weight,
+                                     const float* bias, float* scratch, float* y) = 0;
 
   // dx is overwritten.
   virtual absl::Status DataGradient(std::int64_t count, const float* dy, const float* weight,

@@ -16,9 +16,9 @@ constexpr std::int64_t kLargestKernelOfOneDnn = 3;
 constexpr std::int64_t kLanes = 16;
 
 // sum[c] += sum over the columns j of dy[j, c] x[stride j, c]
-GRAFT_SIMD_SHORT void AddProducts(const float* __restrict dy, const float* __restrict x,
-                                  std::int64_t columns, std::int64_t stride, std::int64_t channels,
-                                  float* __restrict sum) {
+GRAFT_SIMD void AddProducts(const float* __restrict dy, const float* __restrict x,
+                            std::int64_t columns, std::int64_t stride, std::int64_t channels,
+                            float* __restrict sum) {
   std::int64_t c = 0;
   for (; c + kLanes <= channels; c += kLanes) {
     float lanes[kLanes] = {};
@@ -59,6 +59,11 @@ class DepthwiseConvolution final : public ConvolutionMethod {
   absl::Status Forward(std::int64_t count, const float* x, const float* weight, const float* bias,
                        float* scratch, float* y) override {
     return direct_->Forward(count, x, weight, bias, scratch, y);
+  }
+
+  absl::Status FoldedForward(std::int64_t count, const float* x, const float* weight,
+                             const float* bias, float* scratch, float* y) override {
+    return direct_->FoldedForward(count, x, weight, bias, scratch, y);
   }
 
   absl::Status DataGradient(std::int64_t count, const float* dy, const float* weight,

@@ -53,6 +53,12 @@ class Primitives {
     return forward_.Execute({x, packed, y, scratch});
   }
 
+  absl::Status FoldedForward(const float* x, const float* weight, const float* bias, void* scratch,
+                             float* y) {
+    ASSIGN_OR_RETURN(const float* const packed, Pack(forward_pack_, weight, forward_weight_));
+    return folded_forward_.Execute({x, packed, y, scratch, bias});
+  }
+
   // dx is overwritten.
   absl::Status DataGradient(const float* dy, const float* weight, void* scratch, float* dx) {
     ASSIGN_OR_RETURN(const float* const packed, Pack(data_pack_, weight, data_weight_));
@@ -103,7 +109,29 @@ class Primitives {
     forward_ = BoundPrimitive(dnnl::convolution_forward(forward), arguments);
     forward_pack_ = MakeReorder(plain_weight_, forward.weights_desc());
     if (forward_pack_) forward_weight_ = BufferFor(forward.weights_desc());
+    if (problem_.folded) MakeFoldedForward(forward.weights_desc());
     return forward;
+  }
+
+  // From weights as those of the forward.
+  void MakeFoldedForward(const memory::desc& weight) {
+    const memory::desc bias = Describe({problem_.y.channels}, memory::format_tag::a);
+    const dnnl::convolution_forward::desc description(
+        dnnl::prop_kind::forward_inference, dnnl::algorithm::convolution_direct, x_, weight, bias,
+        y_, problem_.strides, problem_.dilates, problem_.padding_before, problem_.padding_after);
+    dnnl::primitive_attr attributes = UserScratch();
+    if (problem_.folded_relu) {
+      dnnl::post_ops relu;
+      relu.append_eltwise(/*scale=*/1.0F, dnnl::algorithm::eltwise_relu, /*alpha=*/0.0F, 0.0F);
+      attributes.set_post_ops(relu);
+    }
+    const dnnl::convolution_forward::primitive_desc forward(description, attributes, CpuEngine());
+    folded_forward_ = BoundPrimitive(dnnl::convolution_forward(forward),
+                                     {{DNNL_ARG_SRC, x_},
+                                      {DNNL_ARG_WEIGHTS, weight},
+                                      {DNNL_ARG_DST, y_},
+                                      {DNNL_ARG_SCRATCHPAD, ScratchOf(forward)},
+                                      {DNNL_ARG_BIAS, bias}});
   }
 
   void MakeDataGradient(const dnnl::convolution_forward::primitive_desc& forward) {
@@ -154,7 +182,7 @@ class Primitives {
   const ConvolutionProblem problem_;
   std::int64_t scratch_bytes_ = 0;
   memory::desc x_, y_, any_weight_, plain_weight_, bias_;
-  BoundPrimitive forward_, forward_pack_;
+  BoundPrimitive forward_, forward_pack_, folded_forward_;
   BoundPrimitive data_gradient_, data_pack_;
   BoundPrimitive weight_gradient_, weight_unpack_;
   AlignedBuffer forward_weight_, data_weight_, gradient_weight_;
@@ -171,6 +199,12 @@ class DirectConvolution final : public ConvolutionMethod {
                        float* scratch, float* y) override {
     ASSIGN_OR_RETURN(Primitives* const primitives, For(count));
     return primitives->Forward(x, weight, bias, Scratch(*primitives, scratch), y);
+  }
+
+  absl::Status FoldedForward(std::int64_t count, const float* x, const float* weight,
+                             const float* bias, float* scratch, float* y) override {
+    ASSIGN_OR_RETURN(Primitives* const primitives, For(count));
+    return primitives->FoldedForward(x, weight, bias, Scratch(*primitives, scratch), y);
   }
 
   absl::Status DataGradient(std::int64_t count, const float* dy, const float* weight,

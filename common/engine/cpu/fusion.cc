@@ -42,6 +42,23 @@ class Follower {
   arch::NodeIndex last_;
 };
 
+void FuseBehindNorm(Follower& follower, FusedChain& chain) {
+  chain.relu = follower.Next("relu") != nullptr;
+  if (chain.relu) follower.Advance();
+  const arch::Node* const pool = follower.Next("max_pool");
+  chain.pool = pool != nullptr && TilesPlane(*pool, follower.node().type.shape);
+  if (chain.pool) follower.Advance();
+}
+
+// The batch norm that normalises a convolution's result and is its only user; -1 if there is none.
+arch::NodeIndex NormBehind(const arch::Architecture& architecture, const PlanOptions& options,
+                           arch::NodeIndex convolution) {
+  if (architecture.node(convolution).op->name != "convolution") return -1;
+  const arch::Node* const norm = Follower(architecture, options, convolution).Next("batch_norm");
+  if (norm == nullptr || norm->operands[0] != convolution) return -1;
+  return architecture.users(convolution)[0];
+}
+
 }  // namespace
 
 std::vector<FusedChain> FuseChains(const arch::Architecture& architecture,
@@ -49,15 +66,16 @@ std::vector<FusedChain> FuseChains(const arch::Architecture& architecture,
   std::vector<FusedChain> chains(architecture.nodes().size());
   for (std::size_t i = 0; i < chains.size(); ++i) {
     Follower follower(architecture, options, static_cast<arch::NodeIndex>(i));
-    FusedChain& chain = chains[i];
-    if (follower.node().op->name == "batch_norm") {
-      chain.relu = follower.Next("relu") != nullptr;
-      if (chain.relu) follower.Advance();
-      const arch::Node* const pool = follower.Next("max_pool");
-      chain.pool = pool != nullptr && TilesPlane(*pool, follower.node().type.shape);
-      if (chain.pool) follower.Advance();
-    }
-    chain.result = follower.last();
+    if (follower.node().op->name == "batch_norm") FuseBehindNorm(follower, chains[i]);
+    chains[i].result = follower.last();
+  }
+  if (options.exact) return chains;
+  for (std::size_t i = 0; i < chains.size(); ++i) {
+    const auto index = static_cast<arch::NodeIndex>(i);
+    const arch::NodeIndex norm = NormBehind(architecture, options, index);
+    if (norm < 0 || chains[norm].pool) continue;
+    chains[i].folded = norm;
+    chains[norm].folded = index;
   }
   return chains;
 }

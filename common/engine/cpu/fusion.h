@@ -14,10 +14,14 @@ struct FusedChain {
   arch::NodeIndex result = 0;  // the last one, which alone has a value; the node itself if none is
   bool relu = false;
   bool pool = false;  // max pooling over windows of 2x2 that tile the plane
+  // In inference alone a batch norm is a scale and a shift by channel, which the convolution before
+  // it takes over, with the ReLU: of a convolution that batch norm, of a batch norm that
+  // convolution, else -1.
+  arch::NodeIndex folded = -1;
 };
 
 // By node. Behind a batch norm: a ReLU, and max pooling. Only what has no other user and nobody
-// wants is fused away.
+// wants is fused away, or folded.
 std::vector<FusedChain> FuseChains(const arch::Architecture& architecture,
                                    const PlanOptions& options);
 

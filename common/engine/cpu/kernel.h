@@ -72,15 +72,17 @@ class KernelTable;
 class KernelContext {
  public:
   KernelContext(const arch::Architecture& architecture, const PlanOptions& options,
-                const KernelTable& kernels, arch::NodeIndex index, const FusedChain& fused,
-                Arena& arena, int forward_step, int backward_step)
+                const KernelTable& kernels, arch::NodeIndex index,
+                std::span<const FusedChain> chains, Arena& arena, int forward_step,
+                int backward_step)
       : options(options),
         kernels(kernels),
         node(architecture.node(index)),
         index(index),
-        fused(fused),
+        fused(chains[index]),
         result(fused.result),
         architecture_(architecture),
+        chains_(chains),
         arena_(arena),
         forward_step_(forward_step),
         backward_step_(backward_step) {}
@@ -90,8 +92,11 @@ class KernelContext {
   const arch::Node& node;
   const arch::NodeIndex index;
   // What the kernel computes besides, and where the result goes.
-  const FusedChain fused;
+  const FusedChain& fused;
   const arch::NodeIndex result;
+  // What is folded, see FusedChain; there must be such a node.
+  const arch::Node& folded_node() const { return architecture_.node(fused.folded); }
+  const FusedChain& folded_chain() const { return chains_[fused.folded]; }
 
   // One an operand. All kNone without gradients.
   std::vector<GradientUse> gradient_uses;
@@ -131,6 +136,7 @@ class KernelContext {
 
  private:
   const arch::Architecture& architecture_;
+  const std::span<const FusedChain> chains_;  // by node
   Arena& arena_;
   const int forward_step_;
   const int backward_step_;

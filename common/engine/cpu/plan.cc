@@ -101,8 +101,8 @@ void CpuPlan::ChooseGradientUses() {
 void CpuPlan::MakeKernels() {
   for (int k = 0; k < step_count_; ++k) {
     Step& step = steps_[k];
-    KernelContext context(architecture_, options_, backend_.kernels, step.node, fused_[step.node],
-                          arena_, k, BackwardStep(k));
+    KernelContext context(architecture_, options_, backend_.kernels, step.node, fused_, arena_, k,
+                          BackwardStep(k));
     context.gradient_uses = gradient_uses_[step.node];
     step.kernel = FindKernelFactory(context.node.op->name)(context);
     scratch_bytes_ = std::max(scratch_bytes_, context.scratch_bytes());

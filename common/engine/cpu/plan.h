@@ -62,6 +62,7 @@ class CpuPlan final : public Plan {
   void PlaceValues();
   void Allocate();
   std::int64_t SizeBytes(arch::NodeIndex node) const;
+  int FirstWriteOfValue(int step) const;
   int LastReadOfValue(int step) const;
   int FirstWriteOfGradient(int step) const;
 

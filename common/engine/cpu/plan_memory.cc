@@ -70,6 +70,14 @@ std::int64_t CpuPlan::SizeBytes(arch::NodeIndex node) const {
          static_cast<std::int64_t>(sizeof(float));
 }
 
+// The first step that writes a step's result: its own, or that of the convolution that it is folded
+// into.
+int CpuPlan::FirstWriteOfValue(int k) const {
+  const arch::NodeIndex node = steps_[k].node;
+  const bool folded = architecture_.node(node).op->name == "batch_norm" && fused_[node].folded >= 0;
+  return folded ? step_of_[fused_[node].folded] : k;
+}
+
 // The last step that reads a step's result.
 int CpuPlan::LastReadOfValue(int k) const {
   const Step& step = steps_[k];
@@ -104,7 +112,7 @@ void CpuPlan::PlaceValues() {
   for (int k = 0; k < step_count_; ++k) {
     const arch::NodeIndex result = steps_[k].result;
     step_of_result[result] = k;
-    values[k] = chains.Add({SizeBytes(result), k, LastReadOfValue(k)});
+    values[k] = chains.Add({SizeBytes(result), FirstWriteOfValue(k), LastReadOfValue(k)});
     gradients[k] = chains.Add(
         {has_gradient_[result] ? SizeBytes(result) : 0, FirstWriteOfGradient(k), BackwardStep(k)});
     if (IsWanted(architecture_, options_, result) && IsChannelsLast(architecture_.node(result))) {

@@ -209,7 +209,7 @@ void TransformGradient(const WinogradShape& shape, const Tiling& tiling, int64_t
 
 // Row `row` of the points' matrices into a tile of y.
 void StoreResults(const WinogradShape& shape, const Tiling& tiling, int64_t tile, int64_t row,
-                  const float* points, const float* bias, float* y) {
+                  const float* points, const float* bias, float floor, float* y) {
   const TilePosition at(tiling, tile);
   const int64_t stride = RoundUp(shape.filters);
   const int64_t height = Smaller(kTile, shape.out_height - at.y);
@@ -230,7 +230,9 @@ void StoreResults(const WinogradShape& shape, const Tiling& tiling, int64_t tile
     for (int64_t i = 0; i < height; ++i) {
       for (int64_t j = 0; j < width; ++j) {
         float* const to = corner + (i * shape.out_width + j) * shape.filters + filter;
-        _mm512_mask_storeu_ps(to, lanes, out[i][j] + shift);
+        // In this order a NaN stays.
+        const Vector result = _mm512_maskz_max_ps(lanes, _mm512_set1_ps(floor), out[i][j] + shift);
+        _mm512_mask_storeu_ps(to, lanes, result);
       }
     }
   }
@@ -318,8 +320,8 @@ void TransformTurnedWeight(const float* weight, int64_t filters, int64_t channel
 }
 
 void WinogradConvolution(const WinogradShape& shape, const float* x,
-                         const float* transformed_weight, const float* bias, float* scratch,
-                         float* y) {
+                         const float* transformed_weight, const float* bias, float floor,
+                         float* scratch, float* y) {
   const Tiling tiling(shape);
   const int64_t blocks = (tiling.count + kTilesPerBlock - 1) / kTilesPerBlock;
   const int64_t in_stride = RoundUp(shape.channels);
@@ -339,7 +341,7 @@ void WinogradConvolution(const WinogradShape& shape, const float* x,
            /*add=*/false);
     }
     for (int64_t t = 0; t < tiles; ++t) {
-      StoreResults(shape, tiling, first + t, t, results, bias, y);
+      StoreResults(shape, tiling, first + t, t, results, bias, floor, y);
     }
   }
 }
@@ -384,8 +386,8 @@ std::int64_t WinogradWeightElements(std::int64_t, std::int64_t) { return 0; }
 std::int64_t WinogradScratchElements(const WinogradShape&, int) { return 0; }
 void TransformWeight(const float*, std::int64_t, std::int64_t, float*) {}
 void TransformTurnedWeight(const float*, std::int64_t, std::int64_t, float*) {}
-void WinogradConvolution(const WinogradShape&, const float*, const float*, const float*, float*,
-                         float*) {}
+void WinogradConvolution(const WinogradShape&, const float*, const float*, const float*, float,
+                         float*, float*) {}
 void WinogradWeightGradient(const WinogradShape&, const float*, const float*, float*, float*,
                             float*) {}
 

@@ -47,10 +47,11 @@ void TransformWeight(const float* weight, std::int64_t filters, std::int64_t cha
 void TransformTurnedWeight(const float* weight, std::int64_t filters, std::int64_t channels,
                            float* transformed);
 
-// y: [count, out_height, out_width, filters] is overwritten. `bias` [filters] may be null.
+// y: [count, out_height, out_width, filters] is overwritten. `bias` [filters] may be null; results
+// below `floor` become it.
 void WinogradConvolution(const WinogradShape& shape, const float* x,
-                         const float* transformed_weight, const float* bias, float* scratch,
-                         float* y);
+                         const float* transformed_weight, const float* bias, float floor,
+                         float* scratch, float* y);
 
 // dweight: [filters, channels, 3, 3] is overwritten. `transformed` is scratch of
 // WinogradWeightElements.

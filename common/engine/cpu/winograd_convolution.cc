@@ -3,6 +3,7 @@
 
 #include <algorithm>
 #include <dnnl.hpp>
+#include <limits>
 
 #include "common/engine/cpu/convolution_method.h"
 #include "common/engine/cpu/loops.h"
@@ -67,16 +68,20 @@ class WinogradConvolutionMethod final : public ConvolutionMethod {
 
   absl::Status Forward(std::int64_t count, const float* x, const float* weight, const float* bias,
                        float* scratch, float* y) override {
-    TransformWeight(weight, problem_.y.channels, problem_.x.channels, scratch);
-    WinogradConvolution(ForwardShape(problem_, count), x, scratch, bias,
-                        scratch + transformed_elements_, y);
+    Convolve(count, x, weight, bias, kNoFloor, scratch, y);
+    return absl::OkStatus();
+  }
+
+  absl::Status FoldedForward(std::int64_t count, const float* x, const float* weight,
+                             const float* bias, float* scratch, float* y) override {
+    Convolve(count, x, weight, bias, problem_.folded_relu ? 0.0F : kNoFloor, scratch, y);
     return absl::OkStatus();
   }
 
   absl::Status DataGradient(std::int64_t count, const float* dy, const float* weight,
                             float* scratch, float* dx) override {
     TransformTurnedWeight(weight, problem_.y.channels, problem_.x.channels, scratch);
-    WinogradConvolution(DataGradientShape(problem_, count), dy, scratch, /*bias=*/nullptr,
+    WinogradConvolution(DataGradientShape(problem_, count), dy, scratch, /*bias=*/nullptr, kNoFloor,
                         scratch + transformed_elements_, dx);
     return absl::OkStatus();
   }
@@ -92,6 +97,15 @@ class WinogradConvolutionMethod final : public ConvolutionMethod {
   }
 
  private:
+  static constexpr float kNoFloor = -std::numeric_limits<float>::infinity();
+
+  void Convolve(std::int64_t count, const float* x, const float* weight, const float* bias,
+                float floor, float* scratch, float* y) const {
+    TransformWeight(weight, problem_.y.channels, problem_.x.channels, scratch);
+    WinogradConvolution(ForwardShape(problem_, count), x, scratch, bias, floor,
+                        scratch + transformed_elements_, y);
+  }
+
   const ConvolutionProblem problem_;
   const std::int64_t transformed_elements_;
   const std::int64_t scratch_bytes_;

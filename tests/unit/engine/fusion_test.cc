@@ -4,6 +4,7 @@
 #include <gtest/gtest.h>
 
 #include <algorithm>
+#include <memory>
 #include <string>
 #include <tuple>
 #include <utility>
@@ -85,7 +86,9 @@ TEST_P(PooledNormTest, EqualsItsPartsAlsoWhereElementsOfAWindowAreEqual) {
   const arch::Architecture network = WithLoss(Classifier({3, 8, 6}, std::move(layers), 4));
   cpu::CpuBackend backend;
   const auto whole = backend.Compile(network, {.batch = 20});
-  const auto parts = backend.Compile(network, {.batch = 20, .fetch = {*network.FindNode("norm")}});
+  const auto parts = backend.Compile(
+      network,
+      {.batch = 20, .fetch = {*network.FindNode("convolution_1"), *network.FindNode("norm")}});
   ASSERT_TRUE(whole.ok() && parts.ok());
   Examples examples(network, 20, 3);
   MakeCoarse(examples);
@@ -107,6 +110,82 @@ TEST_P(PooledNormTest, EqualsItsPartsAlsoWhereElementsOfAWindowAreEqual) {
 
 INSTANTIATE_TEST_SUITE_P(Channels, PooledNormTest,
                          ::testing::Combine(::testing::Values(1, 4, 7, 16, 21), ::testing::Bool()));
+
+arch::LayerDef Convolution(std::int64_t filters, std::int64_t kernel, arch::Attributes more = {}) {
+  more.insert({{"filters", filters}, {"kernel", kernel}});
+  return Layer("convolution", std::move(more), {}, "convolution");
+}
+
+struct FoldCase {
+  const char* name;
+  arch::LayerDef convolution;
+};
+
+class FoldedNormTest : public ::testing::TestWithParam<std::tuple<FoldCase, bool, bool>> {
+ protected:
+  // Fetching the convolution's value keeps the batch norm out of it.
+  static std::unique_ptr<Plan> Compile(const arch::Architecture& network, bool folded, bool exact) {
+    PlanOptions options{.batch = 9, .gradients = false, .exact = exact};
+    if (!folded) options.fetch = {*network.FindNode("convolution")};
+    auto plan = cpu::CpuBackend().Compile(network, options);
+    EXPECT_TRUE(plan.ok()) << plan.status();
+    return *std::move(plan);
+  }
+};
+
+TEST_P(FoldedNormTest, InferenceEqualsThatOfTheTwoOneAfterTheOther) {
+  const auto& [of, bias, relu] = GetParam();
+  arch::LayerDef convolution = of.convolution;
+  convolution.attributes["bias"] = bias;
+  std::vector<arch::LayerDef> layers = {convolution, Layer("batch_norm", {}, {}, "norm")};
+  if (relu) layers.push_back(Layer("relu"));
+  layers.push_back(Layer("global_average_pool"));
+  const arch::Architecture network = WithLoss(Classifier({6, 9, 8}, std::move(layers), 4));
+  const Examples examples(network, 9, 3);
+  for (const bool exact : {false, true}) {
+    const auto together = Compile(network, true, exact);
+    const auto apart = Compile(network, false, exact);
+    ParameterVector parameters = RandomParameters(network, together->layout(), 5);
+    for (const std::int64_t count : {9, 2}) {
+      for (Plan* const plan : {together.get(), apart.get()}) {
+        ASSERT_TRUE(plan->Forward(Mode::kInference, examples.feed(count), parameters).ok());
+      }
+      EXPECT_LE(RelativeDifference(together->Output(1), apart->Output(1)), exact ? 0 : 1e-5);
+    }
+    // In training the two are apart in both plans.
+    ParameterVector other = parameters;
+    ASSERT_TRUE(together->Forward(Mode::kTraining, examples.feed(), parameters).ok());
+    ASSERT_TRUE(apart->Forward(Mode::kTraining, examples.feed(), other).ok());
+    EXPECT_TRUE(std::ranges::equal(together->Output(1), apart->Output(1)));
+    EXPECT_TRUE(std::ranges::equal(parameters.values(), other.values()));
+  }
+}
+
+INSTANTIATE_TEST_SUITE_P(
+    Convolutions, FoldedNormTest,
+    ::testing::Combine(
+        ::testing::Values(FoldCase{"Winograd", Convolution(32, 3)},
+                          FoldCase{"Pointwise", Convolution(10, 1)},
+                          FoldCase{"Strided", Convolution(7, 5, {{"strides", std::int64_t{2}}})},
+                          FoldCase{"Groups", Convolution(8, 3, {{"groups", std::int64_t{2}}})},
+                          FoldCase{"Depthwise", Convolution(6, 7, {{"groups", std::int64_t{6}}})}),
+        ::testing::Bool(), ::testing::Bool()),
+    [](const auto& info) {
+      return std::string(std::get<0>(info.param).name) +
+             (std::get<1>(info.param) ? "WithBias" : "") +
+             (std::get<2>(info.param) ? "WithRelu" : "");
+    });
+
+TEST(FusionTest, InferenceFoldsBatchNormsIntoConvolutionsThatNothingElseReads) {
+  const auto folds = [](const arch::Architecture& network, const PlanOptions& options) {
+    return cpu::FuseChains(network, options)[*network.FindNode("norm")].folded >= 0;
+  };
+  const arch::Architecture plain = Behind({2, 6, 4}, {Layer("relu")});
+  EXPECT_TRUE(folds(plain, {}));
+  EXPECT_FALSE(folds(plain, {.exact = true}));
+  EXPECT_FALSE(folds(Behind({2, 6, 4}, {Layer("relu"), Pool({2, 2}, {2, 2})}), {}));
+  EXPECT_FALSE(folds(Behind({2, 6, 4}, {Layer("add", {}, {"norm", "convolution_1"})}), {}));
+}
 
 }  // namespace
 }  // namespace graft::engine

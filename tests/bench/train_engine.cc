@@ -1,16 +1,21 @@
 // Graft's side of train_vs_pytorch: trains one network and obeys commands.
 //
-//   train_engine --network FILE --data FILE [--batch N] [--threads N] [--recipe YAML] [--exact]
+//   train_engine --network FILE --data FILE [--batch N] [--threads N] [--recipe YAML] [--seed N]
+//                [--exact]
 //
 // FILE of --network is a graft.v1.Architecture in YAML or JSON, short form, whose output is logits.
 // FILE of --data holds examples: images of the input's shape as float32, then as many labels as
 // int32. Batch k of the training is the k-th `batch` examples, from the front again after the last.
-// --recipe is a graft.v1.Recipe, of which the optimiser counts. --exact: PlanOptions::exact.
+// --recipe is a graft.v1.Recipe; but for `train`, its optimiser alone counts. --seed: of the weights
+// at the start. --exact: PlanOptions::exact.
 //
 // Each line of standard input is a command, each line of standard output its answer in JSON:
 //   describe         the network in full form, with the shape of each layer's value
 //   save FILE        writes the parameters as safetensors, by the ids of their layers
 //   load FILE        reads them, and makes the optimiser and the order of the batches start again
+//   train FILE       trains by the whole recipe; {"losses"}, the mean of each epoch. FILE has the
+//                    positions of the examples in each epoch's order, as int32
+//   evaluate FILE    {"loss", "accuracy"} on the examples of FILE, as of --data, in inference
 //   losses N         {"losses"} of N steps
 //   measure N        {"seconds"} that N steps take
 //   profile N        seconds of a step and of its kernels; the parameters are of no use after it
@@ -22,6 +27,7 @@
 #include <CLI/CLI.hpp>
 #include <algorithm>
 #include <chrono>
+#include <cstring>
 #include <fstream>
 #include <iostream>
 #include <map>
@@ -40,6 +46,7 @@
 #include "common/config/yaml.h"
 #include "common/engine/cpu/cpu_backend.h"
 #include "common/engine/optimizer.h"
+#include "common/engine/train_loop.h"
 #include "common/weights/safetensors.h"
 #include "common/wire/architecture_wire.h"
 #include "common/wire/recipe_wire.h"
@@ -123,6 +130,7 @@ struct Flags {
   std::string recipe;
   std::int64_t batch = 64;
   int threads = 1;
+  std::uint64_t seed = 1;
   bool exact = false;
 };
 
@@ -154,14 +162,71 @@ absl::StatusOr<Data> ReadData(const std::string& path, std::int64_t image_elemen
   return data;
 }
 
-absl::StatusOr<recipe::OptimizerOptions> ReadOptimizer(const std::string& text) {
+absl::StatusOr<recipe::Recipe> ReadRecipe(const std::string& text) {
   v1::Recipe proto;
   RETURN_IF_ERROR(config::ParseYaml(text, "--recipe", &proto).status());
-  proto.set_epochs(1);
-  proto.set_batch_size(1);
-  ASSIGN_OR_RETURN(const recipe::Recipe recipe, wire::FromProto(proto));
-  return recipe.optimizer;
+  if (proto.epochs() == 0) proto.set_epochs(1);
+  return wire::FromProto(proto);
 }
+
+// The positions of the examples of `epochs` epochs, one after another.
+absl::StatusOr<std::vector<std::int32_t>> ReadOrder(const std::string& path, std::size_t examples,
+                                                    std::int64_t epochs) {
+  ASSIGN_OR_RETURN(const std::string bytes, base::ReadFile(path));
+  std::vector<std::int32_t> order(bytes.size() / sizeof(std::int32_t));
+  std::memcpy(order.data(), bytes.data(), order.size() * sizeof(std::int32_t));
+  const auto valid = [&](std::int32_t position) {
+    return position >= 0 && static_cast<std::size_t>(position) < examples;
+  };
+  if (order.size() != examples * epochs || !std::ranges::all_of(order, valid)) {
+    return absl::InvalidArgumentError(
+        absl::StrCat(path, " does not have the order of ", examples, " examples in ", epochs,
+                     " epochs"));
+  }
+  return order;
+}
+
+// Examples in a given order. Borrows both.
+class OrderedSource final : public BatchSource {
+ public:
+  // `order`: of each epoch, one after another.
+  OrderedSource(const Data& data, const std::vector<std::int32_t>& order, std::int64_t batch)
+      : data_(data), order_(order), batch_(batch), labels_(batch) {
+    images_.resize(batch * image());
+  }
+
+  absl::Status StartEpoch(int epoch) override {
+    position_ = (epoch - 1) * examples();
+    end_ = position_ + examples();
+    return absl::OkStatus();
+  }
+
+  absl::StatusOr<Batch> Next() override {
+    const std::int64_t count = std::min(batch_, end_ - position_);
+    for (std::int64_t i = 0; i < count; ++i) {
+      const std::int64_t example = order_[position_++];
+      std::copy_n(data_.images.data() + example * image(), image(), images_.data() + i * image());
+      labels_[i] = data_.labels[example];
+    }
+    return Batch{.images = images_.data(), .labels = labels_.data(), .count = count};
+  }
+
+  std::int64_t batches_per_epoch() const override { return (examples() + batch_ - 1) / batch_; }
+
+ private:
+  std::int64_t examples() const { return static_cast<std::int64_t>(data_.labels.size()); }
+  std::int64_t image() const {
+    return static_cast<std::int64_t>(data_.images.size()) / examples();
+  }
+
+  const Data& data_;
+  const std::vector<std::int32_t>& order_;
+  const std::int64_t batch_;
+  std::int64_t position_ = 0;
+  std::int64_t end_ = 0;
+  std::vector<float> images_;
+  std::vector<std::int32_t> labels_;
+};
 
 // A network, its parameters and what trains them.
 class Trainer {
@@ -174,20 +239,20 @@ class Trainer {
       return absl::InvalidArgumentError(
           absl::StrCat(flags.data, " has ", data.labels.size(), " examples, less than a batch"));
     }
-    ASSIGN_OR_RETURN(const recipe::OptimizerOptions options, ReadOptimizer(flags.recipe));
+    ASSIGN_OR_RETURN(const recipe::Recipe recipe, ReadRecipe(flags.recipe));
     const std::int64_t idle_bytes = StartPeak();
-    auto trainer = std::make_unique<Trainer>(flags, network, std::move(data), options, idle_bytes);
+    auto trainer = std::make_unique<Trainer>(flags, network, std::move(data), recipe, idle_bytes);
     RETURN_IF_ERROR(trainer->Compile());
     return trainer;
   }
 
   Trainer(const Flags& flags, const arch::Architecture& network, Data data,
-          const recipe::OptimizerOptions& options, std::int64_t idle_bytes)
+          const recipe::Recipe& recipe, std::int64_t idle_bytes)
       : flags_(flags),
         network_(network),
         trained_(testing::WithLoss(network)),
         data_(std::move(data)),
-        options_(options),
+        recipe_(recipe),
         idle_bytes_(idle_bytes) {}
 
   // The answer to a line.
@@ -208,6 +273,8 @@ class Trainer {
       words >> batch;
       return Gradients(argument, batch);
     }
+    if (command == "train") return TrainInOrder(argument);
+    if (command == "evaluate") return EvaluateOn(argument);
     const int steps = std::atoi(argument.c_str());
     if (steps < 1) return absl::InvalidArgumentError(absl::StrCat("no such command: ", line));
     if (command == "losses") return Losses(steps);
@@ -221,7 +288,7 @@ class Trainer {
     ASSIGN_OR_RETURN(plan_, MakePlan(nullptr));
     const ParameterLayout& layout = plan_->layout();
     parameters_ =
-        std::make_unique<ParameterVector>(InitializeParameters(trained_, layout, /*seed=*/1));
+        std::make_unique<ParameterVector>(InitializeParameters(trained_, layout, flags_.seed));
     gradients_ = std::make_unique<ParameterVector>(layout.trainable_size());
     Restart();
     return absl::OkStatus();
@@ -235,7 +302,7 @@ class Trainer {
   void Restart() {
     step_ = 0;
     optimizer_ = MakeOptimizer(
-        options_, TrainableSegments(trained_, plan_->layout(), recipe::WeightDecayMask::kAll),
+        recipe_.optimizer, TrainableSegments(trained_, plan_->layout(), recipe::WeightDecayMask::kAll),
         plan_->layout().trainable_size());
   }
 
@@ -251,7 +318,7 @@ class Trainer {
     const Feed feed = FeedOf(step_++);
     RETURN_IF_ERROR(plan.Forward(Mode::kTraining, feed, *parameters_));
     RETURN_IF_ERROR(plan.Backward(feed, *parameters_, *gradients_));
-    optimizer_->Step(static_cast<float>(recipe::LearningRate(options_)), gradients_->values(),
+    optimizer_->Step(static_cast<float>(recipe::LearningRate(recipe_.optimizer)), gradients_->values(),
                      parameters_->values());
     return absl::OkStatus();
   }
@@ -309,6 +376,30 @@ class Trainer {
     return absl::StrCat("{\"losses\":[", absl::StrJoin(losses, ","), "]}");
   }
 
+  absl::StatusOr<std::string> TrainInOrder(const std::string& path) {
+    ASSIGN_OR_RETURN(const std::vector<std::int32_t> order,
+                     ReadOrder(path, data_.labels.size(), recipe_.epochs));
+    OrderedSource source(data_, order, flags_.batch);
+    std::vector<std::string> losses;
+    const auto keep = [&](const EpochReport& report, ParameterVector&) {
+      losses.push_back(Json(report.mean_loss));
+      return absl::OkStatus();
+    };
+    RETURN_IF_ERROR(Train(*plan_, *parameters_, source, recipe_, {.on_epoch = keep}).status());
+    return absl::StrCat("{\"losses\":[", absl::StrJoin(losses, ","), "]}");
+  }
+
+  absl::StatusOr<std::string> EvaluateOn(const std::string& path) {
+    const tensor::Shape& image = network_.node(network_.inputs()[0]).type.shape;
+    ASSIGN_OR_RETURN(const Data data, ReadData(path, image.ElementCount()));
+    std::vector<std::int32_t> order(data.labels.size());
+    std::iota(order.begin(), order.end(), 0);
+    OrderedSource source(data, order, flags_.batch);
+    ASSIGN_OR_RETURN(const Evaluation found, Evaluate(*plan_, *parameters_, source));
+    return absl::StrCat("{\"loss\":", Json(found.loss), ",\"accuracy\":", Json(found.accuracy),
+                        "}");
+  }
+
   absl::StatusOr<std::string> Measure(int steps) {
     const Clock::time_point start = Clock::now();
     for (int i = 0; i < steps; ++i) RETURN_IF_ERROR(Step(*plan_));
@@ -358,7 +449,7 @@ class Trainer {
   const arch::Architecture network_;
   const arch::Architecture trained_;  // with its loss
   const Data data_;
-  const recipe::OptimizerOptions options_;
+  const recipe::Recipe recipe_;
   const std::int64_t idle_bytes_;
   std::unique_ptr<Plan> plan_;
   std::unique_ptr<ParameterVector> parameters_;
@@ -394,6 +485,7 @@ int Main(int argc, char** argv) {
   app.add_option("--recipe", flags.recipe);
   app.add_option("--batch", flags.batch)->check(CLI::Range(1, 1 << 16));
   app.add_option("--threads", flags.threads)->check(CLI::Range(1, 1024));
+  app.add_option("--seed", flags.seed);
   app.add_flag("--exact", flags.exact);
   CLI11_PARSE(app, argc, argv);
   return Serve(flags);

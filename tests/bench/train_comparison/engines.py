@@ -58,13 +58,13 @@ class Engine:
 class Setting:
     """One network, batch and number of threads, with the files that both engines read."""
 
-    def __init__(self, directory, program, network, batch, threads, data, recipe, exact=False):
+    def __init__(self, directory, program, network, batch, threads, data, recipe, graft_flags=()):
         self.program = program
         self.name = network
         self.batch = batch
         self.threads = threads
         self.data = data
-        self.graft_flags = ["--exact"] if exact else []
+        self.graft_flags = graft_flags
         self.recipe = json.dumps(recipe)
         self.network_file = directory / f"{network}.json"
         self.description_file = directory / f"{network}-description.json"

@@ -8,6 +8,7 @@ import numpy
 SIDE = 32
 CIFAR_FILES = [f"data_batch_{i}.bin" for i in range(1, 6)]
 FASHION_FILES = ("train-images-idx3-ubyte", "train-labels-idx1-ubyte")
+FASHION_TEST_FILES = ("t10k-images-idx3-ubyte", "t10k-labels-idx1-ubyte")
 
 
 def load(folder, count):
@@ -25,6 +26,18 @@ def load(folder, count):
     if len(chosen) < count:
         sys.exit(f"train_vs_pytorch: {folder} has {len(labels)} images, {count} are needed")
     return normalise(images[chosen].astype(numpy.float32)), labels[chosen].astype(numpy.int32), name
+
+
+def load_fashion_mnist(folder):
+    """All of Fashion-MNIST: (images, labels) for training and for the test."""
+    if not find(folder, FASHION_TEST_FILES[0]):
+        sys.exit(f"train_vs_pytorch: expected Fashion-MNIST in {folder}, with "
+                 f"{FASHION_TEST_FILES[0]}; Debian's package dataset-fashion-mnist has it")
+    (images, labels), (test_images, test_labels) = (
+        fashion_mnist(folder, files) for files in (FASHION_FILES, FASHION_TEST_FILES))
+    images, test_images = images.astype(numpy.float32), test_images.astype(numpy.float32)
+    mean, deviation = (of(images, (0, 2, 3), keepdims=True) for of in (numpy.mean, numpy.std))
+    return ((images - mean) / deviation, labels), ((test_images - mean) / deviation, test_labels)
 
 
 def save(path, images, labels):
@@ -69,9 +82,9 @@ def cifar10(folder):
     return records[:, 1:].reshape(-1, 3, SIDE, SIDE), records[:, 0]
 
 
-def fashion_mnist(folder):
+def fashion_mnist(folder, files=FASHION_FILES):
     """28x28 grey images, in the middle of 32x32, three times; idx headers are 16 and 8 bytes."""
-    images, labels = (find(folder, name) for name in FASHION_FILES)
+    images, labels = (find(folder, name) for name in files)
     images = numpy.frombuffer(images, dtype=numpy.uint8, offset=16).reshape(-1, 1, 28, 28)
     images = numpy.pad(images, ((0, 0), (0, 0), (2, 2), (2, 2))).repeat(3, 1)
     return images, numpy.frombuffer(labels, dtype=numpy.uint8, offset=8)

@@ -58,7 +58,8 @@ class Lamb(torch.optim.Optimizer):
 
 
 def make_optimizer(recipe, parameters):
-    (kind, options), = recipe.items()
+    kind, = recipe.keys() & {"sgd", "adamw", "ada_delta", "lamb"}
+    options = recipe[kind]
     rate, decay = options["learning_rate"], options["weight_decay"]
     if kind == "sgd":
         return torch.optim.SGD(parameters, lr=rate, momentum=0.9, nesterov=True, weight_decay=decay,
@@ -69,6 +70,12 @@ def make_optimizer(recipe, parameters):
         return torch.optim.Adadelta(parameters, lr=rate, rho=options["rho"], eps=options["epsilon"],
                                     weight_decay=decay)
     return Lamb(parameters, rate, decay)
+
+
+def make_schedule(recipe, optimizer, steps_per_epoch):
+    if (recipe["schedule"], recipe["schedule_options"]) != ("cosine", {"each_step": True}):
+        raise ValueError(f"no such schedule: {recipe}")
+    return torch.optim.lr_scheduler.CosineAnnealingLR(optimizer, recipe["epochs"] * steps_per_epoch)
 
 
 def status_bytes(key):
@@ -87,13 +94,11 @@ def start_peak():
     return status_bytes("VmRSS:")
 
 
-def read_batches(path, image, batch, memory_format):
+def read_examples(path, image):
     words = numpy.fromfile(path, dtype=numpy.float32)
     count = len(words) // (numpy.prod(image) + 1)
-    images = torch.from_numpy(words[:-count].reshape(count, *image))
-    labels = torch.from_numpy(words[-count:].view(numpy.int32).astype(numpy.int64))
-    return [(images[first:first + batch].contiguous(memory_format=memory_format),
-             labels[first:first + batch]) for first in range(0, count - batch + 1, batch)]
+    return (torch.from_numpy(words[:-count].reshape(count, *image)),
+            torch.from_numpy(words[-count:].view(numpy.int32).astype(numpy.int64)))
 
 
 def load_module(path):
@@ -109,24 +114,34 @@ class Trainer:
         translated = torch_source.translate(description)
         self.recipe = options.recipe
         self.tensors = translated.tensors
-        memory_format = torch.channels_last if options.layout == "channels_last" \
+        self.batch = options.batch
+        self.memory_format = torch.channels_last if options.layout == "channels_last" \
             else torch.contiguous_format
-        self.batches = read_batches(options.data, description["shapes"][0], options.batch, memory_format)
+        self.image = description["shapes"][0]
+        self.examples = read_examples(options.data, self.image)
+        images, labels = self.examples
+        self.batches = [(self.laid_out(images[first:first + self.batch]), labels[first:first + self.batch])
+                        for first in range(0, len(labels) - self.batch + 1, self.batch)]
         self.idle_bytes = start_peak()
         # Scripting reads the source from its file.
         path = options.description.with_suffix(".py")
         path.write_text(translated.source, encoding="utf-8")
-        self.module = load_module(path).Network().to(memory_format=memory_format)
+        self.module = load_module(path).Network().to(memory_format=self.memory_format)
         self.model = torch.jit.script(self.module) if options.form == "script" else self.module
         self.restart()
+
+    def laid_out(self, images):
+        return images.contiguous(memory_format=self.memory_format)
 
     def restart(self):
         self.position = 0
         self.optimizer = make_optimizer(self.recipe, list(self.module.parameters()))
 
     def step(self):
-        images, labels = self.batches[self.position % len(self.batches)]
         self.position += 1
+        return self.learn(*self.batches[(self.position - 1) % len(self.batches)])
+
+    def learn(self, images, labels):
         self.optimizer.zero_grad(set_to_none=True)
         loss = F.cross_entropy(self.model(images), labels)
         loss.backward()
@@ -145,6 +160,32 @@ class Trainer:
             raise ValueError(f"{path}: the module has no {', '.join(read)}")
         self.restart()
         return {}
+
+    def train(self, path):
+        """Epochs of the whole recipe, in the order that the file has."""
+        images, labels = self.examples
+        orders = numpy.fromfile(path, dtype=numpy.int32).reshape(self.recipe["epochs"], len(labels))
+        batches = -(-len(labels) // self.batch)
+        schedule = make_schedule(self.recipe, self.optimizer, batches)
+        losses = []
+        for order in torch.from_numpy(orders.astype(numpy.int64)):
+            total = 0.0
+            for chosen in order.split(self.batch):
+                loss = self.learn(self.laid_out(images[chosen]), labels[chosen])
+                schedule.step()
+                total += loss.item() * len(chosen)
+            losses.append(total / len(labels))
+        return {"losses": losses}
+
+    @torch.no_grad()
+    def evaluate(self, path):
+        """With the running statistics of batch norms."""
+        images, labels = read_examples(path, self.image)
+        self.model.eval()
+        logits = torch.cat([self.model(self.laid_out(part)) for part in images.split(self.batch)])
+        self.model.train()
+        return {"loss": F.cross_entropy(logits, labels).item(),
+                "accuracy": (logits.argmax(1) == labels).double().mean().item()}
 
     def losses(self, steps):
         return {"losses": [self.step().item() for _ in range(steps)]}
@@ -185,7 +226,7 @@ class Trainer:
         command, *arguments = line.split()
         if command in ("losses", "measure", "profile"):
             return getattr(self, command)(int(arguments[0]))
-        if command in ("load", "gradients", "memory"):
+        if command in ("load", "gradients", "memory", "train", "evaluate"):
             return getattr(self, command)(*arguments)
         raise ValueError(f"no such command: {line}")
 

@@ -34,7 +34,7 @@ class TranslationTest(unittest.TestCase):
 
     def setting(self, name):
         recipe = {"sgd": {"learning_rate": 1e-3, "weight_decay": 1e-4}}
-        return Setting(self.directory, PROGRAM, name, BATCH, 1, self.data, recipe, exact=True)
+        return Setting(self.directory, PROGRAM, name, BATCH, 1, self.data, recipe, ["--exact"])
 
     def test_networks_have_equal_logits_and_gradients(self):
         for name in networks.NETWORKS:

@@ -6,8 +6,8 @@
 // FILE of --network is a graft.v1.Architecture in YAML or JSON, short form, whose output is logits.
 // FILE of --data holds examples: images of the input's shape as float32, then as many labels as
 // int32. Batch k of the training is the k-th `batch` examples, from the front again after the last.
-// --recipe is a graft.v1.Recipe; but for `train`, its optimiser alone counts. --seed: of the weights
-// at the start. --exact: PlanOptions::exact.
+// --recipe is a graft.v1.Recipe; but for `train`, its optimiser alone counts. --seed: of the
+// weights at the start. --exact: PlanOptions::exact.
 //
 // Each line of standard input is a command, each line of standard output its answer in JSON:
 //   describe         the network in full form, with the shape of each layer's value
@@ -179,9 +179,8 @@ absl::StatusOr<std::vector<std::int32_t>> ReadOrder(const std::string& path, std
     return position >= 0 && static_cast<std::size_t>(position) < examples;
   };
   if (order.size() != examples * epochs || !std::ranges::all_of(order, valid)) {
-    return absl::InvalidArgumentError(
-        absl::StrCat(path, " does not have the order of ", examples, " examples in ", epochs,
-                     " epochs"));
+    return absl::InvalidArgumentError(absl::StrCat(path, " does not have the order of ", examples,
+                                                   " examples in ", epochs, " epochs"));
   }
   return order;
 }
@@ -215,9 +214,7 @@ class OrderedSource final : public BatchSource {
 
  private:
   std::int64_t examples() const { return static_cast<std::int64_t>(data_.labels.size()); }
-  std::int64_t image() const {
-    return static_cast<std::int64_t>(data_.images.size()) / examples();
-  }
+  std::int64_t image() const { return static_cast<std::int64_t>(data_.images.size()) / examples(); }
 
   const Data& data_;
   const std::vector<std::int32_t>& order_;
@@ -301,9 +298,10 @@ class Trainer {
 
   void Restart() {
     step_ = 0;
-    optimizer_ = MakeOptimizer(
-        recipe_.optimizer, TrainableSegments(trained_, plan_->layout(), recipe::WeightDecayMask::kAll),
-        plan_->layout().trainable_size());
+    optimizer_ =
+        MakeOptimizer(recipe_.optimizer,
+                      TrainableSegments(trained_, plan_->layout(), recipe::WeightDecayMask::kAll),
+                      plan_->layout().trainable_size());
   }
 
   Feed FeedOf(std::int64_t step) const {
@@ -318,8 +316,8 @@ class Trainer {
     const Feed feed = FeedOf(step_++);
     RETURN_IF_ERROR(plan.Forward(Mode::kTraining, feed, *parameters_));
     RETURN_IF_ERROR(plan.Backward(feed, *parameters_, *gradients_));
-    optimizer_->Step(static_cast<float>(recipe::LearningRate(recipe_.optimizer)), gradients_->values(),
-                     parameters_->values());
+    optimizer_->Step(static_cast<float>(recipe::LearningRate(recipe_.optimizer)),
+                     gradients_->values(), parameters_->values());
     return absl::OkStatus();
   }
 

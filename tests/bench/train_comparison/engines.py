@@ -58,7 +58,8 @@ class Engine:
 class Setting:
     """One network, batch and number of threads, with the files that both engines read."""
 
-    def __init__(self, directory, program, network, batch, threads, data, recipe, graft_flags=()):
+    def __init__(self, directory, program, network, batch, threads, data, recipe, graft_flags=(),
+                 smooth=False):
         self.program = program
         self.name = network
         self.batch = batch
@@ -69,7 +70,7 @@ class Setting:
         self.network_file = directory / f"{network}.json"
         self.description_file = directory / f"{network}-description.json"
         self.weights_file = directory / f"{network}.safetensors"
-        self.network_file.write_text(json.dumps(networks.description(network)), encoding="utf-8")
+        self.network_file.write_text(json.dumps(networks.description(network, smooth)), encoding="utf-8")
 
     def common_flags(self):
         return ["--data", str(self.data), "--recipe", self.recipe, "--batch", str(self.batch),
@@ -92,11 +93,11 @@ class Setting:
         self.description_file.write_text(json.dumps(self.description), encoding="utf-8")
         return engine
 
-    def start_torch(self, form="eager", layout="nchw"):
+    def start_torch(self, form="eager", layout="nchw", dtype="float32"):
         """After start_graft; with the weights that Graft began with."""
         engine = Engine([sys.executable, str(HERE / "torch_engine.py"), "--description",
                          str(self.description_file), *self.common_flags(), "--form", form,
-                         "--layout", layout], self.threads)
+                         "--layout", layout, "--type", dtype], self.threads)
         try:
             engine.ask("load", self.weights_file)
         except EngineError:

@@ -1,10 +1,14 @@
 """Whether Graft and PyTorch learn the same from the same weights, images and recipe.
 
 Two trainings in float32 drift apart: a difference in the last bit decides in the end which side of
-zero a ReLU's operand is on, and from there it grows. So there are three comparisons:
+zero a ReLU's operand is on, or which element of a window is the maximum; then gradients differ by much
+more than the last bit, and from there it grows. So there are four comparisons:
   - of the losses of two trainings that run freely;
   - of PyTorch's with those of PyTorch in its other layout, for scale;
-  - at each of Graft's steps, of loss and gradients that PyTorch has at the weights that Graft has then.
+  - at each of Graft's steps, of loss and gradients that PyTorch has at the weights that Graft has then;
+  - at the first of these, of Graft's and PyTorch's gradients with those of PyTorch in float64.
+The smooth form of a network (see networks.SMOOTH) has no such jumps: there, what is left is what the
+engines' roundings do to the training.
 """
 import statistics
 import sys
@@ -18,6 +22,8 @@ import safetensors_reader  # noqa: E402
 # The loss at the end is the mean of so many steps.
 LAST = 5
 BOUND = 1e-3
+# PyTorch's convolutions in float64 take many times as long as in float32.
+EXACT_STEPS = 5
 
 
 def relative(value, expected):
@@ -29,25 +35,32 @@ def differences(losses, expected):
     return [relative(a, b) for a, b in zip(losses, expected)]
 
 
-def read_tensors(path):
-    tensors, _ = safetensors_reader.read(path.read_bytes())
-    return {name: numpy.frombuffer(data, dtype=numpy.float32) for name, (_, _, data) in tensors.items()}
+def read_gradients(path):
+    """Those that an engine wrote, flat, in the order of their names; and the logits, flat."""
+    if path.suffix == ".npz":
+        tensors = dict(numpy.load(path))
+    else:
+        tensors = {name: numpy.frombuffer(data, dtype=numpy.float32) for name, (_, _, data)
+                   in safetensors_reader.read(path.read_bytes())[0].items()}
+    logits = tensors.pop("logits").ravel()
+    return numpy.concatenate([tensors[name].ravel() for name in sorted(tensors)]), logits
 
 
-def at_equal_weights(graft, torch, directory, step):
-    """Relative differences of loss, logits and all gradients together, on batch `step`."""
-    weights, own, other = (directory / name for name in ("step.weights", "step.graft", "step.npz"))
+def at_weights(engine, weights, path, step):
+    """(loss, logits, gradients) on batch `step`; of `weights`, unless they are None."""
+    if weights:
+        engine.ask("load", weights)
+    loss = engine.ask("gradients", path, step)["loss"]
+    gradients, logits = read_gradients(path)
+    return loss, logits, gradients
+
+
+def at_equal_weights(graft, others, directory, step):
+    """What Graft and the others, which are PyTorch's, compute at Graft's weights."""
+    weights = directory / "step.weights"
     graft.ask("save", weights)
-    torch.ask("load", weights)
-    losses = [graft.ask("gradients", own, step)["loss"], torch.ask("gradients", other, step)["loss"]]
-    gradients, expected = read_tensors(own), numpy.load(other)
-    names = sorted(set(expected.files) - {"logits"})
-    if set(gradients) != {"logits", *names}:
-        raise ValueError(f"gradients of other parameters: {set(gradients) ^ set(expected.files)}")
-    flat, flat_expected = (numpy.concatenate([values[name].ravel() for name in names])
-                           for values in (gradients, expected))
-    return (relative(*losses), relative(gradients["logits"], expected["logits"].ravel()),
-            relative(flat, flat_expected))
+    return [at_weights(graft, None, directory / "step.graft", step),
+            *(at_weights(other, weights, directory / "step.npz", step) for other in others)]
 
 
 def free_running(setting, steps):
@@ -62,9 +75,24 @@ def along_the_way(setting, steps):
     found = []
     with setting.start_graft() as graft, setting.start_torch() as torch:
         for step in range(steps):
-            found.append(at_equal_weights(graft, torch, setting.weights_file.parent, step))
+            values = at_equal_weights(graft, [torch], setting.weights_file.parent, step)
+            found.append([relative(own, other) for own, other in zip(*values)])
             graft.ask("losses", 1)
     return list(zip(*found))
+
+
+def errors(setting, steps):
+    """The median error of gradients, to float64's, of Graft and of PyTorch in both layouts."""
+    found = []
+    with setting.start_graft() as graft, setting.start_torch() as torch, \
+            setting.start_torch(layout="channels_last") as other, \
+            setting.start_torch(dtype="float64") as exact:
+        for step in range(steps):
+            *values, expected = at_equal_weights(graft, [torch, other, exact],
+                                                 setting.weights_file.parent, step)
+            found.append([relative(value[-1], expected[-1]) for value in values])
+            graft.ask("losses", 1)
+    return [statistics.median(column) for column in zip(*found)]
 
 
 def compare(setting, steps):
@@ -72,6 +100,7 @@ def compare(setting, steps):
     losses, expected, other = free_running(setting, steps)
     found = differences(losses, expected)
     loss, logits, gradients = along_the_way(setting, steps)
+    error, *errors_pytorch = errors(setting, min(steps, EXACT_STEPS))
     return {"network": setting.name, "recipe": setting.recipe, "steps": steps,
             "fall": 1 - statistics.mean(losses[-LAST:]) / losses[0],
             "largest_difference": max(found),
@@ -81,6 +110,7 @@ def compare(setting, steps):
             "logits_difference_at_equal_weights": max(logits),
             "gradient_difference_at_equal_weights": statistics.median(gradients),
             "largest_gradient_difference_at_equal_weights": max(gradients),
+            "gradient_error": error, "gradient_errors_pytorch": errors_pytorch,
             "losses": losses, "losses_pytorch": expected}
 
 

@@ -258,8 +258,25 @@ NETWORKS = {
 }
 
 
-def description(name):
-    """The network as a message graft.v1.Architecture in JSON's mapping."""
+# By operator, one whose gradient has no jumps.
+SMOOTH = {"relu": "silu", "leaky_relu": "silu", "max_pool": "average_pool",
+          "global_max_pool": "global_average_pool"}
+
+
+def smoothed(layer):
+    if layer["op"] not in SMOOTH:
+        return layer
+    attributes = {key: value for key, value in layer["attributes"].items() if key != "slope"}
+    return {**layer, "op": SMOOTH[layer["op"]], "attributes": attributes}
+
+
+def has_jumps(name):
+    """Whether its smooth form is another network."""
+    return description(name) != description(name, smooth=True)
+
+
+def description(name, smooth=False):
+    """The network as a message graft.v1.Architecture in JSON's mapping; `smooth`: see SMOOTH."""
     layers = Layers()
     NETWORKS[name].build(layers)
-    return {"layers": layers.layers}
+    return {"layers": [smoothed(layer) if smooth else layer for layer in layers.layers]}

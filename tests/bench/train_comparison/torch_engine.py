@@ -3,6 +3,7 @@
 
 usage: torch_engine.py --description FILE --data FILE --recipe JSON [--batch N] [--threads N]
                        [--form eager|script] [--layout nchw|channels_last]
+                       [--type float32|float64]
 
 FILE of --description is the answer of train_engine to `describe`.
 """
@@ -95,9 +96,10 @@ def start_peak():
 
 
 def read_examples(path, image):
+    """Images in the default type, and labels."""
     words = numpy.fromfile(path, dtype=numpy.float32)
     count = len(words) // (numpy.prod(image) + 1)
-    return (torch.from_numpy(words[:-count].reshape(count, *image)),
+    return (torch.from_numpy(words[:-count].reshape(count, *image)).to(torch.get_default_dtype()),
             torch.from_numpy(words[-count:].view(numpy.int32).astype(numpy.int64)))
 
 
@@ -241,8 +243,10 @@ def main():
     parser.add_argument("--threads", type=int, default=1)
     parser.add_argument("--form", choices=("eager", "script"), default="eager")
     parser.add_argument("--layout", choices=("nchw", "channels_last"), default="nchw")
+    parser.add_argument("--type", choices=("float32", "float64"), default="float32")
     options = parser.parse_args()
     torch.set_num_threads(options.threads)
+    torch.set_default_dtype(getattr(torch, options.type))
     try:
         trainer = Trainer(options)
         for line in sys.stdin:

@@ -42,7 +42,8 @@ class TranslationTest(unittest.TestCase):
                 setting = self.setting(name)
                 with setting.start_graft() as graft, setting.start_torch() as torch:
                     losses, logits, gradients = zip(*(
-                        loss_curves.at_equal_weights(graft, torch, self.directory, batch)
+                        map(loss_curves.relative,
+                            *loss_curves.at_equal_weights(graft, [torch], self.directory, batch))
                         for batch in range(BATCHES)))
                 self.assertLess(max(losses), BOUND)
                 self.assertLess(max(logits), BOUND)

@@ -1,5 +1,6 @@
 """Recomputes the table and the plot from the lines that train_vs_pytorch appended."""
 import json
+import statistics
 import sys
 
 import networks
@@ -7,17 +8,26 @@ import networks
 COLOURS = {1: "#1f77b4", 2: "#ff7f0e"}  # by threads
 
 
-def load(path):
-    """The last record of each setting, by (kind, network, batch, threads)."""
+def lines_of(path):
+    """The records of a file, with their day; none if there is no file."""
     if not path.exists():
-        sys.exit(f"train_vs_pytorch: there is no {path}; a run with --results makes it")
-    records = {}
-    for line in path.read_text(encoding="utf-8").splitlines():
-        record = json.loads(line)
+        return []
+    records = [json.loads(line) for line in path.read_text(encoding="utf-8").splitlines()]
+    for record in records:
         record["day"] = record["date"][:10]
-        records[record["kind"], record["network"], record["batch"], record["threads"]] = record
+    return records
+
+
+def load(path, *further):
+    """The last record of each setting, in the networks' order; a setting is what `further` keys say,
+    besides network, batch and threads."""
     order = list(networks.NETWORKS)
-    return [records[key] for key in sorted(records, key=lambda key: (order.index(key[1]), *key[2:]))]
+    records = {}
+    for record in lines_of(path):
+        key = (order.index(record["network"]), record["batch"], record["threads"],
+               *(record[key] for key in further))
+        records[key] = record
+    return [records[key] for key in sorted(records)]
 
 
 def table(header, rows):
@@ -57,15 +67,121 @@ def share_row(record):
 
 
 def loss_row(record):
-    return (record["network"], str(record["batch"]), record["data"], percent(record["fall"]),
-            f"{record['largest_difference']:.1e}", str(record["steps_within_bound"]),
-            f"{record['largest_difference_pytorch']:.1e}",
+    other, exact = record["largest_difference_pytorch"], record["gradient_errors_pytorch"]
+    return (record["network"], record["form"], str(record["batch"]), record["data"],
+            percent(record["fall"]), f"{record['largest_difference']:.1e}",
+            f"{record['steps_within_bound']} of {record['steps']}", f"{other:.1e}",
             f"{record['loss_difference_at_equal_weights']:.1e}",
-            f"{record['gradient_difference_at_equal_weights']:.1e}")
+            f"{record['gradient_difference_at_equal_weights']:.1e}", f"{record['gradient_error']:.1e}",
+            " and ".join(f"{value:.1e}" for value in exact))
 
 
-LOSS_HEADER = ("network", "batch", "images", "fall of the loss", "largest difference", "steps below 1e-3",
-               "PyTorch's layouts", "loss at equal weights", "gradients at equal weights")
+LOSS_HEADER = ("network", "form", "batch", "images", "fall of the loss", "largest difference",
+               "steps below 1e-3", "PyTorch's layouts", "loss at equal weights",
+               "gradients at equal weights", "Graft's gradients to float64's",
+               "PyTorch's (plain and channels-last)")
+
+LOSS_TEXT = """## Losses
+
+Equal weights, images and order, and the network's own recipe, constant learning rate. *Largest
+difference*: of a step's loss, Graft's to PyTorch's, relative, while both run freely; *PyTorch's
+layouts*: of PyTorch's plain layout to its channels-last one. *At equal weights*: at each of Graft's
+steps, against what PyTorch computes from the weights that Graft has then; the largest difference of a
+loss, the median of gradients' (by their norms). *To float64's*: the median error of the gradients of the
+first steps, against PyTorch's in float64.
+
+Two trainings in float32 part once the last bit decides on which side of zero a ReLU's operand is, or
+which element of a window is the maximum, since the gradient jumps there. The *smooth* form of a network,
+with SiLU and average pooling in their place, has no jumps; there the difference is what the engines'
+rounding does to the training."""
+
+
+def curve_parts(curves):
+    if not curves:
+        return []
+    return [LOSS_TEXT, "", *table(LOSS_HEADER, map(loss_row, curves)), "", *origin(curves), ""]
+
+
+def accuracy_cell(values):
+    """Of percentages by seed."""
+    spread = f" ± {statistics.stdev(values):.2f}" if len(values) > 1 else ""
+    return f"{statistics.mean(values):.2f}{spread}"
+
+
+def accuracy_row(arm, found, reference):
+    """`found` and `reference`: percentages by seed, of the arm and of PyTorch's."""
+    shared = sorted(found.keys() & reference.keys())
+    difference = "-"
+    if shared and arm != REFERENCE:
+        pairs = [found[seed] - reference[seed] for seed in shared]
+        difference = f"{statistics.mean(pairs):+.2f}"
+    return (arm, ", ".join(f"{found[seed]:.2f}" for seed in sorted(found)),
+            accuracy_cell(list(found.values())), difference)
+
+
+REFERENCE = "pytorch"
+
+
+def accuracy_parts(records):
+    """A table a network, batch and number of epochs."""
+    groups = {}
+    for record in records:
+        key = record["network"], record["batch"], record["epochs"], record["data"]
+        arm = groups.setdefault(key, {}).setdefault(record["arm"], {})
+        arm[record["seed"]] = 100 * record["accuracy"]
+    if not groups:
+        return []
+    parts = ["## Accuracies", "",
+             "Trained from equal weights in the same order by the network's recipe, with a cosine over "
+             "all steps; per cent of the test images after the last epoch, mean ± standard deviation over "
+             "seeds. *Difference*: the mean over the seeds that both have.", ""]
+    for (network, batch, epochs, data), arms in groups.items():
+        rows = [accuracy_row(arm, arms[arm], arms.get(REFERENCE, {})) for arm in sorted(arms)]
+        parts += [f"{network}, {data}, {epochs} epochs, batch {batch}:", "",
+                  *table(("arm", "by seed", "mean", "difference to PyTorch, points"), rows), ""]
+    return [*parts, *origin(records), ""]
+
+
+def quickstart_row(build, records):
+    seconds = [record["seconds"] for record in records]
+    work = [record["macs"] for record in records]
+    return (build, records[-1]["revision"], ", ".join(f"{value:.1f}" for value in seconds),
+            f"{statistics.median(seconds):.1f}",
+            ", ".join(f"{100 * record['best_accuracy']:.2f}" for record in records),
+            f"{1e9 * statistics.median(s / w for s, w in zip(seconds, work)):.1f}")
+
+
+def quickstart_parts(records):
+    """Of quickstart_factor/run: the last revision of each build, at the size measured last."""
+    if not records:
+        return []
+    size = records[-1]["search"], records[-1]["episodes"]
+    last = {record["build"]: record["revision"] for record in records}
+    builds = {build: [record for record in records if record["build"] == build
+                      and record["revision"] == last[build]
+                      and (record["search"], record["episodes"]) == size]
+              for build in ("before", "after") if build in last}
+    rows = [quickstart_row(build, found) for build, found in builds.items() if found]
+    parts = ["## The quickstart's search", "",
+             f"Made by `tests/bench/quickstart_factor/run`: {size[0]}, "
+             f"{f'{size[1]} episodes' if size[1] else 'as it is'}, on a local cluster, from submission to "
+             "end. The policy learns from accuracies, so that two engines lead to other networks; the last "
+             "column is the search's time to what it trained: a network's multiply-adds an image times its "
+             "epochs, summed.", "",
+             *table(("build", "revision", "seconds", "median", "best accuracy, %", "seconds a 10^9"),
+                    rows), ""]
+    if len(rows) == 2:
+        before, after = (statistics.median(record["seconds"] for record in builds[build])
+                         for build in ("before", "after"))
+        parts += [f"The search is {before / after:.2f} times as fast as before.", ""]
+    return [*parts, *origin(records), ""]
+
+
+def origin(records):
+    """Where and when records were measured."""
+    return [". ".join(f"{title}: {', '.join(sorted({record[key] for record in records}))}"
+                      for key, title in (("machine", "Machine"), ("revision", "Revision"),
+                                         ("day", "Measured"))) + "."]
 
 
 def unsupported_rows(records):
@@ -112,12 +228,20 @@ def plot(records, path):
     path.write_text("\n".join(parts) + "\n</svg>\n", encoding="utf-8")
 
 
+def comparison_parts(compared, path):
+    plot(compared, path.with_suffix(".svg"))
+    return [*table(COMPARISON_HEADER, map(comparison_row, compared)), "",
+            f"![Ratios]({path.stem}.svg)", "", "## Where Graft's step goes", "",
+            *table(("network", "batch", "threads", "share of the step"), map(share_row, compared)), ""]
+
+
 def write(results, path):
+    """From `results`, and the files of the other kinds of records beside it."""
     records = load(results)
+    if not records:
+        sys.exit(f"train_vs_pytorch: there is no {results}; a run with --results makes it")
     missing = [record for record in records if "unsupported" in record]
-    records = [record for record in records if "unsupported" not in record]
-    compared = [record for record in records if record["kind"] == "comparison"]
-    curves = [record for record in records if record["kind"] == "loss_curves"]
+    compared = [record for record in records if "unsupported" not in record]
     text = ["# The CPU engine and PyTorch", "",
             f"Made by `tests/bench/train_vs_pytorch report` from `{results.name}`. Both engines train "
             "in float32 on the same cores; measurements alternate. A ratio above 1 says that Graft is "
@@ -126,24 +250,13 @@ def write(results, path):
             "engine that had those and took no time for the rest. *Graft / its primitives* is Graft's "
             "step to the sum of its primitives timed alone. Memory is the peak above the idle "
             "process.", ""]
-    if compared:
-        plot(compared, path.with_suffix(".svg"))
-        text += [*table(COMPARISON_HEADER, map(comparison_row, compared)), "",
-                 f"![Ratios]({path.stem}.svg)", "", "## Where Graft's step goes", "",
-                 *table(("network", "batch", "threads", "share of the step"), map(share_row, compared)),
-                 ""]
-    if curves:
-        text += ["## Losses", "",
-                 "Equal weights, images and recipe. Two trainings in float32 drift apart once a ReLU or "
-                 "a maximum decides the other way; PyTorch's plain and channels-last layouts show how "
-                 "far. At equal weights: at each of Graft's steps, against what PyTorch computes from "
-                 "the weights that Graft has then; the largest difference of a loss, the median of gradients' "
-                 "(by their norms: where a ReLU decides otherwise, a gradient is another).", "",
-                 *table(LOSS_HEADER, map(loss_row, curves)), ""]
+    text += comparison_parts(compared, path) if compared else []
     if missing:
         text += ["## Not supported by the build that was measured", "",
                  *table(("network", "reason"), unsupported_rows(missing)), ""]
-    text += [". ".join(f"{title}: {', '.join(sorted({record[key] for record in [*records, *missing]}))}"
-                       for key, title in (("machine", "Machine"), ("revision", "Revision"),
-                                          ("day", "Measured"))) + "."]
-    path.write_text("\n".join(text) + "\n", encoding="utf-8")
+    text += [*origin(records), ""]
+    folder = results.parent
+    text += curve_parts(load(folder / "loss_curves.jsonl", "form", "data"))
+    text += accuracy_parts(load(folder / "accuracy.jsonl", "data", "epochs", "arm", "seed"))
+    text += quickstart_parts(lines_of(folder / "quickstart_factor.jsonl"))
+    path.write_text("\n".join(text[:-1]) + "\n", encoding="utf-8")

@@ -12,6 +12,7 @@ sys.path.insert(0, str(HERE))
 
 HAS_TORCH = all(importlib.util.find_spec(module) for module in ("torch", "numpy"))
 if HAS_TORCH:
+    import accuracy
     import images
     import loss_curves
     import networks
@@ -68,3 +69,25 @@ class TranslationTest(unittest.TestCase):
                 with setting.start_graft() as graft, setting.start_torch() as torch:
                     losses = [engine.ask("losses", 4)["losses"] for engine in (graft, torch)]
                 self.assertLess(max(loss_curves.differences(*losses)), BOUND)
+
+    def test_networks_without_jumps_learn_equally_for_long(self):
+        setting = Setting(self.directory, PROGRAM, "eas_start", BATCH * BATCHES, 1, self.data,
+                          networks.NETWORKS["eas_start"].recipe(64), smooth=True)
+        with setting.start_graft() as graft, setting.start_torch() as torch:
+            losses = [engine.ask("losses", 20)["losses"] for engine in (graft, torch)]
+        self.assertLess(max(loss_curves.differences(*losses)), BOUND)
+
+    def test_whole_trainings_follow_order_and_schedule_equally(self):
+        epochs, count, batch = 3, BATCHES * BATCH, 8  # the last batch of an epoch has 4
+        order = self.directory / "order"
+        accuracy.order(1, epochs, count).tofile(order)
+        recipe = accuracy.recipe("eas_demo", batch, epochs)
+        setting = Setting(self.directory, PROGRAM, "eas_demo", batch, 1, self.data, recipe,
+                          ["--seed", "3"], smooth=True)
+        with setting.start_graft() as graft, setting.start_torch() as torch:
+            losses = [engine.ask("train", order)["losses"] for engine in (graft, torch)]
+            tests = [engine.ask("evaluate", self.data) for engine in (graft, torch)]
+        self.assertEqual(len(losses[0]), epochs)
+        self.assertLess(max(loss_curves.differences(*losses)), BOUND)
+        self.assertLess(loss_curves.relative(tests[0]["loss"], tests[1]["loss"]), BOUND)
+        self.assertAlmostEqual(tests[0]["accuracy"], tests[1]["accuracy"])

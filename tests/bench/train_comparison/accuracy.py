@@ -13,8 +13,8 @@ import images
 import networks
 from engines import Setting
 
-ARMS = ("graft", "graft_bfloat16", "pytorch")
-GRAFT_FLAGS = {"graft": [], "graft_bfloat16": ["--bfloat16"], "pytorch": []}
+# train_engine's flags by arm.
+ARMS = {"graft": [], "graft_bfloat16": ["--bfloat16"], "pytorch": []}
 KEY = ("network", "arm", "seed", "epochs", "batch")
 
 
@@ -34,7 +34,7 @@ def done(path):
     if path is None or not path.exists():
         return set()
     records = map(json.loads, path.read_text(encoding="utf-8").splitlines())
-    return {tuple(record[key] for key in KEY) for record in records if record["kind"] == "accuracy"}
+    return {tuple(record[key] for key in KEY) for record in records if "accuracy" in record}
 
 
 def start(setting, arm):
@@ -64,17 +64,16 @@ class Trainings:
         order(seed, self.epochs, self.count).tofile(order_file)
         setting = Setting(self.directory, self.program, self.network, self.batch, self.threads, self.data,
                           recipe(self.network, self.batch, self.epochs),
-                          [*GRAFT_FLAGS[arm], "--seed", str(seed)])
+                          [*ARMS[arm], "--seed", str(seed)])
         with start(setting, arm) as engine:
             started = time.monotonic()
             losses = engine.ask("train", order_file)["losses"]
             seconds = time.monotonic() - started
             test = engine.ask("evaluate", self.test_data)
-        return {"arm": arm, "seed": seed, "epochs": self.epochs, "recipe": setting.recipe,
-                "accuracy": test["accuracy"], "test_loss": test["loss"], "epoch_losses": losses,
-                "seconds": round(seconds, 1)}
+        return {"recipe": setting.recipe, "accuracy": test["accuracy"], "test_loss": test["loss"],
+                "epoch_losses": losses, "seconds": round(seconds, 1)}
 
 
 def text(record):
-    return (f"{record['arm']}, seed {record['seed']}: accuracy {100 * record['accuracy']:.2f} % after "
-            f"{record['epochs']} epochs, {record['seconds']:.0f} s")
+    return (f"accuracy {100 * record['accuracy']:.2f} % after {len(record['epoch_losses'])} epochs, "
+            f"{record['seconds']:.0f} s")

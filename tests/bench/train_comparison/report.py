@@ -228,6 +228,10 @@ def plot(records, path):
     path.write_text("\n".join(parts) + "\n</svg>\n", encoding="utf-8")
 
 
+def supported(records):
+    return [record for record in records if "unsupported" not in record]
+
+
 def comparison_parts(compared, path):
     plot(compared, path.with_suffix(".svg"))
     return [*table(COMPARISON_HEADER, map(comparison_row, compared)), "",
@@ -241,7 +245,7 @@ def write(results, path):
     if not records:
         sys.exit(f"train_vs_pytorch: there is no {results}; a run with --results makes it")
     missing = [record for record in records if "unsupported" in record]
-    compared = [record for record in records if "unsupported" not in record]
+    compared = supported(records)
     text = ["# The CPU engine and PyTorch", "",
             f"Made by `tests/bench/train_vs_pytorch report` from `{results.name}`. Both engines train "
             "in float32 on the same cores; measurements alternate. A ratio above 1 says that Graft is "
@@ -256,7 +260,7 @@ def write(results, path):
                  *table(("network", "reason"), unsupported_rows(missing)), ""]
     text += [*origin(records), ""]
     folder = results.parent
-    text += curve_parts(load(folder / "loss_curves.jsonl", "form", "data"))
-    text += accuracy_parts(load(folder / "accuracy.jsonl", "data", "epochs", "arm", "seed"))
+    text += curve_parts(supported(load(folder / "loss_curves.jsonl", "form", "data")))
+    text += accuracy_parts(supported(load(folder / "accuracy.jsonl", "data", "epochs", "arm", "seed")))
     text += quickstart_parts(lines_of(folder / "quickstart_factor.jsonl"))
     path.write_text("\n".join(text[:-1]) + "\n", encoding="utf-8")

@@ -26,7 +26,6 @@
 
 #include <CLI/CLI.hpp>
 #include <algorithm>
-#include <chrono>
 #include <cstring>
 #include <fstream>
 #include <iostream>
@@ -50,16 +49,11 @@
 #include "common/weights/safetensors.h"
 #include "common/wire/architecture_wire.h"
 #include "common/wire/recipe_wire.h"
+#include "tests/bench/kernel_times.h"
 #include "tests/unit/engine/testing.h"
 
 namespace graft::engine {
 namespace {
-
-using Clock = std::chrono::steady_clock;
-
-double SecondsSince(Clock::time_point start) {
-  return std::chrono::duration<double>(Clock::now() - start).count();
-}
 
 std::string Json(double value) {
   std::ostringstream text;
@@ -72,12 +66,6 @@ std::string Json(const google::protobuf::Message& message) {
   std::string text;
   GRAFT_CHECK(google::protobuf::util::MessageToJsonString(message, &text).ok());
   return text;
-}
-
-double Median(std::vector<double> values) {
-  const auto middle = values.begin() + static_cast<std::ptrdiff_t>(values.size() / 2);
-  std::nth_element(values.begin(), middle, values.end());
-  return *middle;
 }
 
 // A line of /proc/self/status, in bytes.
@@ -94,35 +82,6 @@ std::int64_t StartPeak() {
   std::ofstream("/proc/self/clear_refs") << 5;
   return StatusBytes("VmRSS:");
 }
-
-// Seconds of the kernels of each operator. With `alone`, each is run several times at its place,
-// and those count that find their operands in the caches.
-class KernelTimes final : public cpu::KernelObserver {
- public:
-  absl::Status Run(const arch::Node& node, cpu::Pass pass,
-                   absl::FunctionRef<absl::Status()> kernel) override {
-    if (alone) RETURN_IF_ERROR(kernel());
-    std::vector<double> seconds;
-    for (int i = 0; i < (alone ? kRepeats : 1); ++i) {
-      const Clock::time_point start = Clock::now();
-      RETURN_IF_ERROR(kernel());
-      seconds.push_back(SecondsSince(start));
-    }
-    std::string name(node.op->name);
-    if (pass == cpu::Pass::kBackward) name += " backward";
-    seconds_[name] += Median(std::move(seconds));
-    return absl::OkStatus();
-  }
-
-  // What was measured since the last call, by operator and pass.
-  std::map<std::string, double> Take() { return std::exchange(seconds_, {}); }
-
-  bool alone = false;
-
- private:
-  static constexpr int kRepeats = 3;
-  std::map<std::string, double> seconds_;
-};
 
 struct Flags {
   std::string network;
@@ -416,7 +375,7 @@ class Trainer {
 
   // In the steps, means, which add up; of each kernel as if alone and of the steps the median.
   absl::StatusOr<std::string> Profile(int steps) {
-    KernelTimes times;
+    KernelTimes times(trained_, flags_.batch);
     ASSIGN_OR_RETURN(const std::unique_ptr<Plan> plan, MakePlan(&times));
     RETURN_IF_ERROR(Step(*plan));
     times.Take();
@@ -436,11 +395,13 @@ class Trainer {
     std::vector<std::string> kernels;
     for (const auto& [name, total] : in_steps) {
       kernels.push_back(absl::StrCat("\"", name, "\":{\"seconds\":", Json(total / steps),
-                                     ",\"alone_seconds\":", Json(Median(alone[name])), "}"));
+                                     ",\"alone_seconds\":", Json(Median(alone[name])),
+                                     ",\"bytes\":", times.bytes(name), "}"));
     }
     const double mean = std::accumulate(seconds.begin(), seconds.end(), 0.0) / steps;
     return absl::StrCat("{\"seconds\":", Json(mean), ",\"median_seconds\":", Json(Median(seconds)),
-                        ",\"kernels\":{", absl::StrJoin(kernels, ","), "}}");
+                        ",\"copy_bytes_per_second\":", Json(CopyBytesPerSecond()), ",\"kernels\":{",
+                        absl::StrJoin(kernels, ","), "}}");
   }
 
   const Flags flags_;

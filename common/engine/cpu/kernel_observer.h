@@ -18,8 +18,8 @@ class KernelObserver {
   virtual ~KernelObserver() = default;
 
   // Runs `kernel`, a pass of the node's kernel, and returns its status. May run it again, on the
-  // same buffers: gradients that it adds to those of other users are then added once more, and
-  // statistics move once more.
+  // same buffers: gradients that it adds to those of other users are then added once more, what
+  // lies in the place of an operand is computed from itself, and statistics move once more.
   virtual absl::Status Run(const arch::Node& node, Pass pass,
                            absl::FunctionRef<absl::Status()> kernel) = 0;
 };

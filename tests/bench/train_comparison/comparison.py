@@ -57,10 +57,13 @@ def graft_profile(engine, seconds_per_step):
     kernels, step = profile["kernels"], profile["seconds"]
     primitives = {name: times for name, times in kernels.items() if is_primitive(name)}
     shares = {name: times["seconds"] / step for name, times in kernels.items()}
+    others = {name: [times["seconds"], times["bytes"]] for name, times in kernels.items()
+              if name not in primitives and times["seconds"] > 0.01 * step}
     shares["optimiser and rest"] = 1 - sum(shares.values())
     return {"primitive_share": sum(times["seconds"] for times in primitives.values()) / step,
             "bound_ratio": profile["median_seconds"] / sum(times["alone_seconds"]
                                                            for times in primitives.values()),
+            "others": others, "copy_bytes_per_second": profile["copy_bytes_per_second"],
             "shares": {name: round(share, 4) for name, share in shares.items()}}
 
 

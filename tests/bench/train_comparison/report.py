@@ -232,11 +232,43 @@ def supported(records):
     return [record for record in records if "unsupported" not in record]
 
 
+BOUND = 1.35  # of a step to its primitives
+
+
+def memory_row(record):
+    """What the rest of a step does to memory: milliseconds, what it must touch, and how fast it does."""
+    kernels = sorted(record["others"].items(), key=lambda item: -item[1][0])
+    seconds = sum(times for _, (times, _) in kernels)
+    size = sum(size for _, (_, size) in kernels)
+    text = ", ".join(f"{name} {1e3 * times:.1f} ms, {size / 1e6:.0f} MB"
+                     for name, (times, size) in kernels[:4])
+    return (record["network"], str(record["batch"]), str(record["threads"]),
+            f"{record['bound_ratio']:.2f}", f"{1e3 * seconds:.1f}", f"{size / 1e6:.0f}",
+            f"{size / seconds / 1e9:.1f}", f"{record['copy_bytes_per_second'] / 1e9:.1f}", text)
+
+
+MEMORY_HEADER = ("network", "batch", "threads", "Graft / its primitives", "other kernels, ms", "MB",
+                 "GB/s", "a copy, GB/s", "the longest")
+
+
+def memory_parts(records):
+    missed = [record for record in records if record["bound_ratio"] > BOUND and "others" in record]
+    if not missed:
+        return []
+    return [f"## Steps above {BOUND} times their primitives", "",
+            "What is not a primitive there, the bytes of values and gradients that it has to touch (each "
+            "once; a batch norm in training reads its operand twice in either direction), the bytes a "
+            "second that come of it, and those of a plain copy by one thread, read and written, on the "
+            "same machine.", "",
+            *table(MEMORY_HEADER, map(memory_row, missed)), ""]
+
+
 def comparison_parts(compared, path):
     plot(compared, path.with_suffix(".svg"))
     return [*table(COMPARISON_HEADER, map(comparison_row, compared)), "",
             f"![Ratios]({path.stem}.svg)", "", "## Where Graft's step goes", "",
-            *table(("network", "batch", "threads", "share of the step"), map(share_row, compared)), ""]
+            *table(("network", "batch", "threads", "share of the step"), map(share_row, compared)), "",
+            *memory_parts(compared)]
 
 
 def write(results, path):

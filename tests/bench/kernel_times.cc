@@ -1,0 +1,88 @@
+#include "tests/bench/kernel_times.h"
+
+#include <algorithm>
+#include <cstring>
+#include <utility>
+
+#include "common/base/status_macros.h"
+#include "common/engine/cpu/memory_traits.h"
+
+namespace graft::engine {
+namespace {
+
+constexpr int kRepeats = 3;
+
+std::string NameOf(const arch::Node& node, cpu::Pass pass) {
+  return pass == cpu::Pass::kBackward ? node.op->name + " backward" : node.op->name;
+}
+
+}  // namespace
+
+double SecondsSince(Clock::time_point start) {
+  return std::chrono::duration<double>(Clock::now() - start).count();
+}
+
+double Median(std::vector<double> values) {
+  const auto middle = values.begin() + static_cast<std::ptrdiff_t>(values.size() / 2);
+  std::nth_element(values.begin(), middle, values.end());
+  return *middle;
+}
+
+double CopyBytesPerSecond() {
+  const std::vector<char> from(std::size_t{64} << 20U, 1);
+  std::vector<char> to(from.size());
+  std::vector<double> seconds;
+  for (int i = 0; i < kRepeats; ++i) {
+    const Clock::time_point start = Clock::now();
+    std::memcpy(to.data(), from.data(), from.size());
+    seconds.push_back(SecondsSince(start));
+  }
+  return 2 * static_cast<double>(to.size()) / Median(std::move(seconds));
+}
+
+KernelTimes::KernelTimes(const arch::Architecture& architecture, std::int64_t batch)
+    : architecture_(architecture), batch_(batch), chains_(cpu::FuseChains(architecture, {})) {
+  for (std::size_t i = 0; i < architecture.nodes().size(); ++i) {
+    const auto index = static_cast<arch::NodeIndex>(i);
+    for (const cpu::Pass pass : {cpu::Pass::kForward, cpu::Pass::kBackward}) {
+      bytes_[NameOf(architecture.node(index), pass)] += TouchedBytes(index, pass);
+    }
+  }
+}
+
+absl::Status KernelTimes::Run(const arch::Node& node, cpu::Pass pass,
+                              absl::FunctionRef<absl::Status()> kernel) {
+  if (alone) RETURN_IF_ERROR(kernel());
+  std::vector<double> seconds;
+  for (int i = 0; i < (alone ? kRepeats : 1); ++i) {
+    const Clock::time_point start = Clock::now();
+    RETURN_IF_ERROR(kernel());
+    seconds.push_back(SecondsSince(start));
+  }
+  seconds_[NameOf(node, pass)] += Median(std::move(seconds));
+  return absl::OkStatus();
+}
+
+std::map<std::string, double> KernelTimes::Take() { return std::exchange(seconds_, {}); }
+
+std::int64_t KernelTimes::SizeBytes(arch::NodeIndex node) const {
+  const arch::ValueType& type = architecture_.node(node).type;
+  return type.shape.ElementCount() * (type.batched ? batch_ : 1) *
+         static_cast<std::int64_t>(sizeof(float));
+}
+
+// The forward reads the operands and writes the result. The backward reads the result's gradient,
+// writes those of the operands and reads what it says that it reads.
+std::int64_t KernelTimes::TouchedBytes(arch::NodeIndex index, cpu::Pass pass) const {
+  const arch::Node& node = architecture_.node(index);
+  const cpu::MemoryTraits traits = cpu::MemoryTraitsOf(node);
+  const bool backward = pass == cpu::Pass::kBackward;
+  std::int64_t bytes = SizeBytes(chains_[index].result);
+  if (backward && traits.reads_result) bytes *= 2;
+  for (const arch::NodeIndex operand : node.operands) {
+    bytes += SizeBytes(operand) * (backward && traits.reads_operands ? 2 : 1);
+  }
+  return bytes;
+}
+
+}  // namespace graft::engine

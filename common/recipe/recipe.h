@@ -8,6 +8,7 @@
 
 #include "absl/status/status.h"
 #include "common/recipe/optimizer_options.h"
+#include "common/recipe/precision.h"
 #include "common/recipe/schedule.h"
 
 namespace graft::recipe {
@@ -42,6 +43,9 @@ struct Recipe {
   // Mixing within training batches, see data/mixing.h. At most 1000 each; 0: none.
   double mixup_alpha = 0;
   double cutmix_alpha = 0;
+  // Of training. What judges a network is float32: it is the network that is kept, however its
+  // relatives were trained.
+  Precision precision = Precision::kFloat32;
 };
 
 // INVALID_ARGUMENT: a field error in proto names, for example `batch_size`; bounds are in the .cc

@@ -101,6 +101,12 @@ std::uint64_t TagOf(WeightDecayMask mask) {
   return 0;
 }
 
+// Float32, the neutral choice, is left out.
+void Encode(Precision precision, CanonicalEncoder& encoder) {
+  constexpr std::uint64_t kBfloat16Tag = 1;
+  if (precision == Precision::kBfloat16) encoder.U64(kBfloat16Tag);
+}
+
 }  // namespace
 
 void EncodeRecipe(const Recipe& recipe, CanonicalEncoder& encoder) {
@@ -121,6 +127,7 @@ void EncodeRecipe(const Recipe& recipe, CanonicalEncoder& encoder) {
       .I64(recipe.rand_augment_magnitude)
       .F64(recipe.mixup_alpha)
       .F64(recipe.cutmix_alpha);
+  Encode(recipe.precision, encoder);
 }
 
 }  // namespace graft::recipe

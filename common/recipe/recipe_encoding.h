@@ -10,7 +10,9 @@ class CanonicalEncoder;
 
 namespace graft::recipe {
 
-// Everything of a recipe, in the order of the .cc file. `recipe` is valid.
+// Everything of a recipe, in the order of the .cc file, at the end `u64 1` for bfloat16: float32
+// leaves it out, so that the choice of a precision changed no key. `recipe` is valid, and nothing
+// is encoded behind it.
 void EncodeRecipe(const Recipe& recipe, digest::CanonicalEncoder& encoder);
 
 }  // namespace graft::recipe

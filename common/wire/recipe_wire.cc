@@ -270,6 +270,33 @@ absl::StatusOr<recipe::WeightDecayMask> MaskFromProto(v1::WeightDecayMask proto)
   }
 }
 
+// --- Precisions
+
+// Float32 is left out: messages of it are those of before there was a choice.
+v1::Precision PrecisionToProto(recipe::Precision precision) {
+  switch (precision) {
+    case recipe::Precision::kFloat32:
+      return v1::PRECISION_UNSPECIFIED;
+    case recipe::Precision::kBfloat16:
+      return v1::PRECISION_BFLOAT16;
+  }
+  GRAFT_CHECK(false) << "precision " << static_cast<int>(precision);
+  return v1::PRECISION_UNSPECIFIED;
+}
+
+absl::StatusOr<recipe::Precision> PrecisionFromProto(v1::Precision proto) {
+  switch (proto) {
+    case v1::PRECISION_UNSPECIFIED:
+    case v1::PRECISION_FLOAT32:
+      return recipe::Precision::kFloat32;
+    case v1::PRECISION_BFLOAT16:
+      return recipe::Precision::kBfloat16;
+    default:
+      return base::InvalidFieldError("precision",
+                                     absl::StrCat("unknown value ", static_cast<int>(proto)));
+  }
+}
+
 }  // namespace
 
 v1::Recipe ToProto(const recipe::Recipe& recipe) {
@@ -295,6 +322,7 @@ v1::Recipe ToProto(const recipe::Recipe& recipe) {
   proto.set_rand_augment_magnitude(recipe.rand_augment_magnitude);
   proto.set_mixup_alpha(recipe.mixup_alpha);
   proto.set_cutmix_alpha(recipe.cutmix_alpha);
+  proto.set_precision(PrecisionToProto(recipe.precision));
   return proto;
 }
 
@@ -319,6 +347,7 @@ absl::StatusOr<recipe::Recipe> FromProto(const v1::Recipe& proto) {
   }
   ASSIGN_OR_RETURN(recipe.weight_decay_mask, MaskFromProto(proto.weight_decay_mask()));
   ASSIGN_OR_RETURN(recipe.schedule, ScheduleFromProto(proto));
+  ASSIGN_OR_RETURN(recipe.precision, PrecisionFromProto(proto.precision()));
   RETURN_IF_ERROR(recipe::Validate(recipe));
   return recipe;
 }

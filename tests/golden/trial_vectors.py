@@ -93,6 +93,7 @@ def main():
     init = header + u64(0) + u64(7) + task + recipe + plain
     derive = (header + u64(1) + inputs(parents) + sequence(edits) + u64(edit_seed) + task + recipe +
               augmented)
+    bfloat16 = init + u64(1)
 
     def key(encoding):
         return sha256(bytes_(encoding) + string(numerics)).hex()
@@ -103,6 +104,7 @@ def main():
     print("kInitEncodingSha256", sha256(init).hex())
     print("kInitKey", key(init))
     print("kDeriveKey", key(derive))
+    print("kBfloat16Key", key(bfloat16))
 
 
 if __name__ == "__main__":

@@ -20,6 +20,7 @@ constexpr char kInitEncodingSha256[] =
     "fbaad7188835d6c1c52cb0712a5c83c813db2fa57c21cbb61e67fdb05accfe44";
 constexpr char kInitKey[] = "6606457bb9cd5fa457b8d8baaf1b472ec9cdc099b2fa79a4008a7a9f1ac2ee6f";
 constexpr char kDeriveKey[] = "ac1a9ca8248a9d571f10968b034d3b84a515b304138a3cf72402d2487ec2bfe8";
+constexpr char kBfloat16Key[] = "51c4223024cb06f2c4e506c44110544ad6039bd146e5f7fd7631bddd47a9b63e";
 
 constexpr char kNumerics[] = "1/reference/threads-1";
 
@@ -30,6 +31,9 @@ TEST(TrialKeyTest, EqualsTheIndependentVectors) {
   EXPECT_EQ(digest::Sha256(EncodeTrial(InitSpec())).ToHex(), kInitEncodingSha256);
   EXPECT_EQ(Key(InitSpec()), kInitKey);
   EXPECT_EQ(Key(DeriveSpec()), kDeriveKey);
+  TrialSpec bfloat16 = InitSpec();
+  bfloat16.recipe.precision = recipe::Precision::kBfloat16;
+  EXPECT_EQ(Key(bfloat16), kBfloat16Key);
 }
 
 TEST(TrialKeyTest, EditSeedEqualsTheIndependentVector) {
@@ -126,7 +130,9 @@ INSTANTIATE_TEST_SUITE_P(
         Change{"operations", [](TrialSpec& s) { ++s.recipe.rand_augment_operations; }},
         Change{"magnitude", [](TrialSpec& s) { ++s.recipe.rand_augment_magnitude; }},
         Change{"mixup_alpha", [](TrialSpec& s) { s.recipe.mixup_alpha = 0.3; }},
-        Change{"cutmix_alpha", [](TrialSpec& s) { s.recipe.cutmix_alpha = 0; }}),
+        Change{"cutmix_alpha", [](TrialSpec& s) { s.recipe.cutmix_alpha = 0; }},
+        Change{"precision",
+               [](TrialSpec& s) { s.recipe.precision = recipe::Precision::kBfloat16; }}),
     [](const auto& info) { return info.param.name; });
 
 }  // namespace

@@ -46,6 +46,7 @@ TEST(RecipeWireTest, DefaultsAreThoseThatTheProtoNames) {
   EXPECT_EQ(recipe.rand_augment_magnitude, 9);
   EXPECT_EQ(recipe.mixup_alpha, 0);
   EXPECT_EQ(recipe.cutmix_alpha, 0);
+  EXPECT_EQ(recipe.precision, recipe::Precision::kFloat32);
 }
 
 TEST(RecipeWireTest, ZeroMomentumAndDecayAreNotTakenForDefaults) {
@@ -115,7 +116,8 @@ TEST(RecipeWireTest, EveryOptimizerAndScheduleSurvivesTheTrip) {
                                 .rand_augment_operations = 2,
                                 .rand_augment_magnitude = 0,
                                 .mixup_alpha = 0.2,
-                                .cutmix_alpha = 0.3};
+                                .cutmix_alpha = 0.3,
+                                .precision = recipe::Precision::kBfloat16};
       const auto arrived = FromProto(ToProto(sent));
       ASSERT_TRUE(arrived.ok()) << arrived.status();
       EXPECT_EQ(Encoded(*arrived), Encoded(sent));
@@ -147,6 +149,8 @@ INSTANTIATE_TEST_SUITE_P(
         Fault{"UnknownMask",
               [](v1::Recipe& p) { p.set_weight_decay_mask(static_cast<v1::WeightDecayMask>(99)); },
               "weight_decay_mask"},
+        Fault{"UnknownPrecision",
+              [](v1::Recipe& p) { p.set_precision(static_cast<v1::Precision>(99)); }, "precision"},
         Fault{"CyclesOfACosine", [](v1::Recipe& p) { p.mutable_schedule_options()->set_cycles(2); },
               "schedule_options.cycles"},
         Fault{"MilestonesOfAPlateau",

@@ -16,6 +16,7 @@
 #include "absl/status/statusor.h"
 #include "common/arch/architecture.h"
 #include "common/engine/parameters.h"
+#include "common/recipe/precision.h"
 #include "common/tensor/dtype.h"
 
 namespace graft::engine {
@@ -31,8 +32,10 @@ struct PlanOptions {
   std::int64_t batch = 64;
   // Whether Backward will be called.
   bool gradients = true;
-  // Direct float32 kernels only, no Winograd: for preservation checks.
+  // Direct float32 kernels only, no Winograd, whatever the precision: for preservation checks.
   bool exact = false;
+  // Which methods are admitted besides; values, parameters and gradients are float32 in each.
+  recipe::Precision precision = recipe::Precision::kFloat32;
   // Nodes whose values are wanted besides the outputs (calibration reads them).
   std::vector<arch::NodeIndex> fetch;
   // Parameters that are not trainable in this plan, see FrozenParameters. A batch norm whose
@@ -86,8 +89,8 @@ class Backend {
  public:
   virtual ~Backend() = default;
 
-  // INVALID_ARGUMENT: output 0 is not a scalar while gradients are wanted. UNIMPLEMENTED names the
-  // operator that the backend lacks.
+  // INVALID_ARGUMENT: output 0 is not a scalar while gradients are wanted. UNIMPLEMENTED names
+  // operator, precision and backend where there is no such kernel.
   virtual absl::StatusOr<std::unique_ptr<Plan>> Compile(const arch::Architecture& architecture,
                                                         const PlanOptions& options) = 0;
 

@@ -6,6 +6,7 @@
 
 #include "absl/strings/str_cat.h"
 #include "common/base/status_macros.h"
+#include "common/base/strings.h"
 
 namespace graft::engine {
 namespace {
@@ -104,6 +105,18 @@ absl::Status CheckCompilable(const arch::Architecture& architecture, const PlanO
   }
   for (const arch::NodeIndex node : options.fetch) {
     RETURN_IF_ERROR(CheckFetch(architecture, node));
+  }
+  return absl::OkStatus();
+}
+
+absl::Status CheckKernels(const arch::Architecture& architecture, recipe::Precision precision,
+                          std::string_view backend,
+                          bool (*has_kernel)(std::string_view op, recipe::Precision precision)) {
+  for (const arch::Node& node : architecture.nodes()) {
+    if (IsSource(node) || has_kernel(node.op->name, precision)) continue;
+    return absl::UnimplementedError(absl::StrCat("the ", base::ToAbsl(backend), " backend has no ",
+                                                 base::ToAbsl(recipe::NameOf(precision)),
+                                                 " kernel for ", Describe(node)));
   }
   return absl::OkStatus();
 }

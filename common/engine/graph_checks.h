@@ -2,6 +2,7 @@
 #ifndef GRAFT_COMMON_ENGINE_GRAPH_CHECKS_H_
 #define GRAFT_COMMON_ENGINE_GRAPH_CHECKS_H_
 
+#include <string_view>
 #include <vector>
 
 #include "absl/status/status.h"
@@ -15,6 +16,12 @@ namespace graft::engine {
 // fetched node is none, a parameter, an input or not float32. UNIMPLEMENTED: a data operand that is
 // not batched, or a parameter operand that is.
 absl::Status CheckCompilable(const arch::Architecture& architecture, const PlanOptions& options);
+
+// Whether every layer has a kernel. UNIMPLEMENTED names the first that has none, with its operator,
+// the precision and the backend.
+absl::Status CheckKernels(const arch::Architecture& architecture, recipe::Precision precision,
+                          std::string_view backend,
+                          bool (*has_kernel)(std::string_view op, recipe::Precision precision));
 
 // Whether a run fits its plan. INVALID_ARGUMENT: the count, the number of inputs, a null input, the
 // size of `parameters`, a label that is no class, an id that is no row of its table, or a batch

@@ -19,9 +19,6 @@ ConvolutionProblem ProblemOf(const KernelContext& context) {
   const std::vector<std::int64_t>& padding = arch::GetInts(attributes, "padding");
   const std::vector<std::int64_t>& dilation = arch::GetInts(attributes, "dilation");
   const auto weight = context.shape(context.operand(kWeight)).dims();
-  const auto wanted = [&](int operand) {
-    return context.has_operand(operand) && context.gradient_uses[operand] != GradientUse::kNone;
-  };
   return {.x = context.extent(context.operand(kX)),
           .y = context.extent(context.result),
           .weight = {weight.begin(), weight.end()},
@@ -33,8 +30,8 @@ ConvolutionProblem ProblemOf(const KernelContext& context) {
           .bias = context.has_operand(kBias),
           .folded = context.fused.folded >= 0,
           .folded_relu = context.fused.folded >= 0 && context.folded_chain().relu,
-          .data_gradient = wanted(kX),
-          .weight_gradient = wanted(kWeight) || wanted(kBias)};
+          .data_gradient = context.wants_gradient(kX),
+          .weight_gradient = context.wants_gradient(kWeight) || context.wants_gradient(kBias)};
 }
 
 // The part of Winograd's tiles that lies on the result. The kernel table compares the methods where
@@ -48,47 +45,53 @@ double TileUse(const Extent& result) {
          static_cast<double>(covered(result.height) * covered(result.width));
 }
 
-// The passes that Winograd's method is to compute, or those of the other one.
-ConvolutionProblem PassesOf(const ConvolutionProblem& problem, const KernelContext& context,
-                            bool winograd) {
-  const bool fits =
-      !context.options.exact && WinogradFits(problem) && TileUse(problem.y) >= kLeastTileUse;
-  const auto part = [&](ConvolutionPass pass) {
-    return winograd ==
-           (fits && context.kernels.PrefersWinograd(pass, problem.x.channels, problem.y.channels));
-  };
-  ConvolutionProblem passes = problem;
-  passes.forward = problem.forward && part(ConvolutionPass::kForward);
-  passes.data_gradient = problem.data_gradient && part(ConvolutionPass::kDataGradient);
-  passes.weight_gradient = problem.weight_gradient && part(ConvolutionPass::kWeightGradient);
-  return passes;
+bool IsPointwise(const ConvolutionProblem& problem) {
+  const auto is_one = [](std::int64_t value) { return value == 1; };
+  return problem.weight[2] == 1 && problem.weight[3] == 1 &&
+         std::ranges::all_of(problem.strides, is_one);
 }
 
-bool AnyPass(const ConvolutionProblem& problem) {
-  return problem.forward || problem.data_gradient || problem.weight_gradient;
+ConvolutionKind KindOf(const ConvolutionProblem& problem) {
+  if (problem.groups > 1) return ConvolutionKind::kGrouped;
+  if (WinogradFits(problem) && TileUse(problem.y) >= kLeastTileUse) return ConvolutionKind::kTiled;
+  return IsPointwise(problem) ? ConvolutionKind::kPointwise : ConvolutionKind::kOther;
 }
 
-// Each pass by the method that is faster for it.
+Method FastestFor(const ConvolutionProblem& problem, const KernelContext& context,
+                  ConvolutionPass pass) {
+  if (context.options.exact) return Method::kDirect;
+  const recipe::Precision precision = AdmitsBfloat16(problem, context.options)
+                                          ? recipe::Precision::kBfloat16
+                                          : recipe::Precision::kFloat32;
+  return context.kernels.Fastest(precision, KindOf(problem), pass,
+                                 problem.x.channels / problem.groups,
+                                 problem.y.channels / problem.groups);
+}
+
+// Each pass by the method that is fastest for it.
 class FastestMethod final : public ConvolutionMethod {
  public:
   FastestMethod(const ConvolutionProblem& problem, const KernelContext& context) {
-    const std::int64_t batch = context.options.batch;
-    const ConvolutionProblem by_winograd = PassesOf(problem, context, true);
-    const ConvolutionProblem by_direct = PassesOf(problem, context, false);
-    if (AnyPass(by_winograd)) winograd_ = MakeWinogradConvolution(by_winograd, batch);
-    if (AnyPass(by_direct)) {
-      direct_ = DepthwiseFits(by_direct) ? MakeDepthwiseConvolution(by_direct, batch)
-                                         : MakeDirectConvolution(by_direct, batch);
+    for (const Method method : {Method::kDirect, Method::kWinograd, Method::kBfloat16}) {
+      const auto part = [&](ConvolutionPass pass) {
+        return FastestFor(problem, context, pass) == method;
+      };
+      ConvolutionProblem passes = problem;
+      passes.forward = problem.forward && part(ConvolutionPass::kForward);
+      passes.data_gradient = problem.data_gradient && part(ConvolutionPass::kDataGradient);
+      passes.weight_gradient = problem.weight_gradient && part(ConvolutionPass::kWeightGradient);
+      if (!passes.forward && !passes.data_gradient && !passes.weight_gradient) continue;
+      methods_.push_back(MakeConvolutionMethod(method, passes, context.options.batch));
+      if (passes.forward) forward_ = methods_.back().get();
+      if (passes.data_gradient) data_gradient_ = methods_.back().get();
+      if (passes.weight_gradient) weight_gradient_ = methods_.back().get();
     }
-    const auto method = [&](bool winograd) { return winograd ? winograd_.get() : direct_.get(); };
-    forward_ = method(by_winograd.forward);
-    data_gradient_ = method(by_winograd.data_gradient);
-    weight_gradient_ = method(by_winograd.weight_gradient);
   }
 
   std::int64_t scratch_bytes() const override {
-    return std::max(winograd_ ? winograd_->scratch_bytes() : 0,
-                    direct_ ? direct_->scratch_bytes() : 0);
+    std::int64_t most = 0;
+    for (const auto& method : methods_) most = std::max(most, method->scratch_bytes());
+    return most;
   }
   absl::Status Forward(std::int64_t count, const float* x, const float* weight, const float* bias,
                        float* scratch, float* y) override {
@@ -108,8 +111,11 @@ class FastestMethod final : public ConvolutionMethod {
   }
 
  private:
-  std::unique_ptr<ConvolutionMethod> winograd_, direct_;  // null: has no pass
-  ConvolutionMethod *forward_, *data_gradient_, *weight_gradient_;
+  std::vector<std::unique_ptr<ConvolutionMethod>> methods_;  // that have a pass
+  // Null: not wanted.
+  ConvolutionMethod* forward_ = nullptr;
+  ConvolutionMethod* data_gradient_ = nullptr;
+  ConvolutionMethod* weight_gradient_ = nullptr;
 };
 
 std::int64_t Bytes(std::int64_t elements) {
@@ -118,12 +124,12 @@ std::int64_t Bytes(std::int64_t elements) {
 
 class Convolution final : public Kernel {
  public:
-  explicit Convolution(KernelContext& context)
+  Convolution(const ConvolutionProblem& problem, KernelContext& context)
       : x_(context.operand(kX)),
         weight_(context.operand(kWeight)),
         bias_(context.has_operand(kBias) ? context.operand(kBias) : -1),
         y_(context.result),
-        problem_(ProblemOf(context)),
+        problem_(problem),
         uses_(context.gradient_uses),
         method_(problem_, context),
         method_scratch_((method_.scratch_bytes() + 63) / 64 * 64),
@@ -192,8 +198,35 @@ class Convolution final : public Kernel {
 
 }  // namespace
 
+bool AdmitsBfloat16(const ConvolutionProblem& problem, const PlanOptions& options) {
+  // With fewer, to round and rearrange the weights takes longer than the products save.
+  constexpr std::int64_t kLeastRows = 256;
+  return !options.exact && options.precision == recipe::Precision::kBfloat16 && HaveBfloat16() &&
+         options.batch * problem.y.plane() >= kLeastRows;
+}
+
+std::unique_ptr<ConvolutionMethod> MakeConvolutionMethod(Method method,
+                                                         const ConvolutionProblem& problem,
+                                                         std::int64_t batch) {
+  switch (method) {
+    case Method::kWinograd:
+      return MakeWinogradConvolution(problem, batch);
+    case Method::kBfloat16:
+      return MakeBfloat16Convolution(problem, batch);
+    case Method::kDirect:
+      break;
+  }
+  return DepthwiseFits(problem) ? MakeDepthwiseConvolution(problem, batch)
+                                : MakeDirectConvolution(problem, batch);
+}
+
+std::unique_ptr<Kernel> MakeConvolutionKernel(const ConvolutionProblem& problem,
+                                              KernelContext& context) {
+  return std::make_unique<Convolution>(problem, context);
+}
+
 std::unique_ptr<Kernel> MakeConvolution(KernelContext& context) {
-  return std::make_unique<Convolution>(context);
+  return MakeConvolutionKernel(ProblemOf(context), context);
 }
 
 }  // namespace graft::engine::cpu

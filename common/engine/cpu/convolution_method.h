@@ -8,6 +8,7 @@
 
 #include "absl/status/status.h"
 #include "common/engine/cpu/kernel.h"
+#include "common/engine/cpu/kernel_table.h"
 
 namespace graft::engine::cpu {
 
@@ -60,6 +61,12 @@ class ConvolutionMethod {
 std::unique_ptr<ConvolutionMethod> MakeDirectConvolution(const ConvolutionProblem& problem,
                                                          std::int64_t batch);
 
+// The same of operands rounded to bfloat16, to nearest and ties to even: x, weights and dy, that of
+// dbias included. Sums, bias and results are float32. For processors that have instructions for it.
+bool HaveBfloat16();
+std::unique_ptr<ConvolutionMethod> MakeBfloat16Convolution(const ConvolutionProblem& problem,
+                                                           std::int64_t batch);
+
 // For depthwise convolutions whose weight gradient oneDNN is slow at.
 bool DepthwiseFits(const ConvolutionProblem& problem);
 std::unique_ptr<ConvolutionMethod> MakeDepthwiseConvolution(const ConvolutionProblem& problem,
@@ -69,6 +76,21 @@ std::unique_ptr<ConvolutionMethod> MakeDepthwiseConvolution(const ConvolutionPro
 bool WinogradFits(const ConvolutionProblem& problem);
 std::unique_ptr<ConvolutionMethod> MakeWinogradConvolution(const ConvolutionProblem& problem,
                                                            std::int64_t batch);
+
+// Whether the plan may compute the problem, or the linear layer that it stands for, in bfloat16:
+// the precision admits it, the processor has it, and there are rows enough to round the weights
+// for.
+bool AdmitsBfloat16(const ConvolutionProblem& problem, const PlanOptions& options);
+
+// By `method`, which fits the problem; the direct one stands for the depthwise one, too.
+std::unique_ptr<ConvolutionMethod> MakeConvolutionMethod(Method method,
+                                                         const ConvolutionProblem& problem,
+                                                         std::int64_t batch);
+
+// The kernel of a problem whose node has the operands x, weight and, with one, bias: each pass by
+// the method that is fastest for it.
+std::unique_ptr<Kernel> MakeConvolutionKernel(const ConvolutionProblem& problem,
+                                              KernelContext& context);
 
 }  // namespace graft::engine::cpu
 

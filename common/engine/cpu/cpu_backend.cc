@@ -40,12 +40,7 @@ std::string IsaName() {
 absl::StatusOr<std::unique_ptr<Plan>> CpuBackend::Compile(const arch::Architecture& architecture,
                                                           const PlanOptions& options) {
   RETURN_IF_ERROR(CheckCompilable(architecture, options));
-  for (const arch::Node& node : architecture.nodes()) {
-    if (!HasKernel(node.op->name)) {
-      return absl::UnimplementedError(
-          absl::StrCat("the CPU backend has no operator ", node.op->name));
-    }
-  }
+  RETURN_IF_ERROR(CheckKernels(architecture, options.precision, name(), HasKernel));
   try {
     return CpuPlan::Create(architecture, options, options_);
   } catch (const dnnl::error& error) {
@@ -60,6 +55,6 @@ std::string CpuBackend::numerics() const {
                       options_.threads);
 }
 
-bool HasKernel(std::string_view op) { return FindKernelFactory(op) != nullptr; }
+bool HasKernel(std::string_view op, recipe::Precision) { return FindKernelFactory(op) != nullptr; }
 
 }  // namespace graft::engine::cpu

@@ -1,5 +1,5 @@
-// The CPU backend: convolutions by Winograd's filtering (winograd.h) or oneDNN, matrix products by
-// oneDNN, own loops for the rest.
+// The CPU backend: convolutions by Winograd's filtering (winograd.h) or oneDNN, in bfloat16 too;
+// matrix products by oneDNN, own loops for the rest.
 //
 // Layout. A batched value [C, H, W] lies channels-last ([N, H, W, C]) in the plan, everything else
 // plain. Images are brought into it once; after that only operators whose meaning it is move
@@ -51,8 +51,10 @@ class CpuBackend final : public Backend {
   const CpuBackendOptions options_;
 };
 
-// Whether the operator has a kernel here.
-bool HasKernel(std::string_view op);
+// Whether the operator has a kernel here. All take bfloat16: it admits methods for convolutions and
+// for linear layers over tokens, and asks nothing of what gains nothing by it. Attention and matmul
+// multiply matrices that are too small to be rounded first.
+bool HasKernel(std::string_view op, recipe::Precision precision = recipe::Precision::kFloat32);
 
 }  // namespace graft::engine::cpu
 

@@ -1,4 +1,5 @@
-// Convolution by oneDNN, channels-last, weights in the layout that oneDNN prefers.
+// Convolution by oneDNN, channels-last, weights in the layout that oneDNN prefers. What is
+// multiplied is float32 or rounded to bfloat16 before; all else is float32.
 #include <algorithm>
 #include <dnnl.hpp>
 
@@ -12,8 +13,13 @@ namespace {
 
 using dnnl::memory;
 
-memory::desc Describe(const memory::dims& dims, memory::format_tag tag) {
-  return {dims, memory::data_type::f32, tag};
+constexpr memory::data_type kFloat32 = memory::data_type::f32;
+
+// A description's bytes up to where the next buffer may begin.
+std::int64_t AlignedBytes(const memory::desc& description) {
+  constexpr std::int64_t kAlignment = 64;
+  const auto size_bytes = static_cast<std::int64_t>(description.get_size());
+  return (size_bytes + kAlignment - 1) / kAlignment * kAlignment;
 }
 
 // [O, C, kh, kw], or [G, O / G, C / G, kh, kw] in groups
@@ -28,51 +34,72 @@ memory::dims WeightDims(const ConvolutionProblem& problem) {
 // The primitives for one number of examples, with the buffers of their own layouts.
 class Primitives {
  public:
-  Primitives(const ConvolutionProblem& problem, std::int64_t count)
+  // `factors`: type of what is multiplied.
+  Primitives(const ConvolutionProblem& problem, memory::data_type factors, std::int64_t count)
       : count_(count), problem_(problem) {
-    const auto channels_last = memory::format_tag::nhwc;
-    x_ = Describe({count, problem.x.channels, problem.x.height, problem.x.width}, channels_last);
-    y_ = Describe({count, problem.y.channels, problem.y.height, problem.y.width}, channels_last);
+    const auto values = [count](const Extent& extent, memory::data_type type) {
+      return memory::desc({count, extent.channels, extent.height, extent.width}, type,
+                          memory::format_tag::nhwc);
+    };
+    x_ = values(problem.x, kFloat32);
+    y_ = values(problem.y, kFloat32);
+    x_factor_ = values(problem.x, factors);
+    y_factor_ = values(problem.y, factors);
     const memory::dims weight = WeightDims(problem);
-    any_weight_ = Describe(weight, memory::format_tag::any);
-    plain_weight_ = Describe(
-        weight, problem.groups == 1 ? memory::format_tag::oihw : memory::format_tag::goihw);
-    bias_ = problem.bias ? Describe({problem.y.channels}, memory::format_tag::a) : memory::desc();
+    weight_factor_ = {weight, factors, memory::format_tag::any};
+    any_weight_ = {weight, kFloat32, memory::format_tag::any};
+    plain_weight_ = {weight, kFloat32,
+                     problem.groups == 1 ? memory::format_tag::oihw : memory::format_tag::goihw};
+    if (problem.bias) bias_ = {{problem.y.channels}, kFloat32, memory::format_tag::a};
+    round_x_ = MakeReorder(x_, x_factor_);
+    round_y_ = MakeReorder(y_, y_factor_);
+    y_offset_ = round_x_ ? AlignedBytes(x_factor_) : 0;
+    primitive_offset_ = y_offset_ + (round_y_ ? AlignedBytes(y_factor_) : 0);
     const dnnl::convolution_forward::primitive_desc forward = MakeForward();
     if (problem.data_gradient) MakeDataGradient(forward);
     if (problem.weight_gradient) MakeWeightGradient(forward);
   }
 
   std::int64_t count() const { return count_; }
-  std::int64_t scratch_bytes() const { return scratch_bytes_; }
+  // For rounded x, rounded dy, and the primitives.
+  std::int64_t scratch_bytes() const { return primitive_offset_ + primitive_bytes_; }
 
-  absl::Status Forward(const float* x, const float* weight, const float* bias, void* scratch,
+  absl::Status Forward(const float* x, const float* weight, const float* bias, std::byte* scratch,
                        float* y) {
-    ASSIGN_OR_RETURN(const float* const packed, Pack(forward_pack_, weight, forward_weight_));
-    if (problem_.bias) return forward_.Execute({x, packed, y, scratch, bias});
-    return forward_.Execute({x, packed, y, scratch});
+    ASSIGN_OR_RETURN(const void* const rounded, Reorder(round_x_, x, scratch));
+    ASSIGN_OR_RETURN(const void* const packed,
+                     Reorder(forward_pack_, weight, forward_weight_.data()));
+    std::byte* const own = scratch + primitive_offset_;
+    if (problem_.bias) return forward_.Execute({rounded, packed, y, own, bias});
+    return forward_.Execute({rounded, packed, y, own});
   }
 
-  absl::Status FoldedForward(const float* x, const float* weight, const float* bias, void* scratch,
-                             float* y) {
-    ASSIGN_OR_RETURN(const float* const packed, Pack(forward_pack_, weight, forward_weight_));
-    return folded_forward_.Execute({x, packed, y, scratch, bias});
+  absl::Status FoldedForward(const float* x, const float* weight, const float* bias,
+                             std::byte* scratch, float* y) {
+    ASSIGN_OR_RETURN(const void* const rounded, Reorder(round_x_, x, scratch));
+    ASSIGN_OR_RETURN(const void* const packed,
+                     Reorder(forward_pack_, weight, forward_weight_.data()));
+    return folded_forward_.Execute({rounded, packed, y, scratch + primitive_offset_, bias});
   }
 
   // dx is overwritten.
-  absl::Status DataGradient(const float* dy, const float* weight, void* scratch, float* dx) {
-    ASSIGN_OR_RETURN(const float* const packed, Pack(data_pack_, weight, data_weight_));
-    return data_gradient_.Execute({dy, packed, dx, scratch});
+  absl::Status DataGradient(const float* dy, const float* weight, std::byte* scratch, float* dx) {
+    ASSIGN_OR_RETURN(const void* const rounded, Reorder(round_y_, dy, scratch + y_offset_));
+    ASSIGN_OR_RETURN(const void* const packed, Reorder(data_pack_, weight, data_weight_.data()));
+    return data_gradient_.Execute({rounded, packed, dx, scratch + primitive_offset_});
   }
 
   // The gradients are overwritten; `dbias` is null without a bias.
-  absl::Status WeightGradient(const float* x, const float* dy, void* scratch, float* dweight,
+  absl::Status WeightGradient(const float* x, const float* dy, std::byte* scratch, float* dweight,
                               float* dbias) {
+    ASSIGN_OR_RETURN(const void* const rounded_x, Reorder(round_x_, x, scratch));
+    ASSIGN_OR_RETURN(const void* const rounded_y, Reorder(round_y_, dy, scratch + y_offset_));
     float* const packed = weight_unpack_ ? gradient_weight_.floats() : dweight;
+    std::byte* const own = scratch + primitive_offset_;
     if (problem_.bias) {
-      RETURN_IF_ERROR(weight_gradient_.Execute({x, dy, packed, scratch, dbias}));
+      RETURN_IF_ERROR(weight_gradient_.Execute({rounded_x, rounded_y, packed, own, dbias}));
     } else {
-      RETURN_IF_ERROR(weight_gradient_.Execute({x, dy, packed, scratch}));
+      RETURN_IF_ERROR(weight_gradient_.Execute({rounded_x, rounded_y, packed, own}));
     }
     return weight_unpack_ ? weight_unpack_.Execute({packed, dweight}) : absl::OkStatus();
   }
@@ -88,19 +115,19 @@ class Primitives {
 
   memory::desc ScratchOf(const dnnl::primitive_desc_base& description) {
     const memory::desc scratch = description.query_md(dnnl::query::scratchpad_md);
-    scratch_bytes_ = std::max(scratch_bytes_, static_cast<std::int64_t>(scratch.get_size()));
+    primitive_bytes_ = std::max(primitive_bytes_, static_cast<std::int64_t>(scratch.get_size()));
     return scratch;
   }
 
   dnnl::convolution_forward::primitive_desc MakeForward() {
     const dnnl::convolution_forward::desc description(
-        dnnl::prop_kind::forward_training, dnnl::algorithm::convolution_direct, x_, any_weight_,
-        bias_, y_, problem_.strides, problem_.dilates, problem_.padding_before,
+        dnnl::prop_kind::forward_training, dnnl::algorithm::convolution_direct, x_factor_,
+        weight_factor_, bias_, y_, problem_.strides, problem_.dilates, problem_.padding_before,
         problem_.padding_after);
     const dnnl::convolution_forward::primitive_desc forward(description, UserScratch(),
                                                             CpuEngine());
     std::vector<std::pair<int, memory::desc>> arguments = {
-        {DNNL_ARG_SRC, x_},
+        {DNNL_ARG_SRC, x_factor_},
         {DNNL_ARG_WEIGHTS, forward.weights_desc()},
         {DNNL_ARG_DST, y_},
         {DNNL_ARG_SCRATCHPAD, ScratchOf(forward)}};
@@ -115,10 +142,11 @@ class Primitives {
 
   // From weights as those of the forward.
   void MakeFoldedForward(const memory::desc& weight) {
-    const memory::desc bias = Describe({problem_.y.channels}, memory::format_tag::a);
+    const memory::desc bias({problem_.y.channels}, kFloat32, memory::format_tag::a);
     const dnnl::convolution_forward::desc description(
-        dnnl::prop_kind::forward_inference, dnnl::algorithm::convolution_direct, x_, weight, bias,
-        y_, problem_.strides, problem_.dilates, problem_.padding_before, problem_.padding_after);
+        dnnl::prop_kind::forward_inference, dnnl::algorithm::convolution_direct, x_factor_, weight,
+        bias, y_, problem_.strides, problem_.dilates, problem_.padding_before,
+        problem_.padding_after);
     dnnl::primitive_attr attributes = UserScratch();
     if (problem_.folded_relu) {
       dnnl::post_ops relu;
@@ -127,7 +155,7 @@ class Primitives {
     }
     const dnnl::convolution_forward::primitive_desc forward(description, attributes, CpuEngine());
     folded_forward_ = BoundPrimitive(dnnl::convolution_forward(forward),
-                                     {{DNNL_ARG_SRC, x_},
+                                     {{DNNL_ARG_SRC, x_factor_},
                                       {DNNL_ARG_WEIGHTS, weight},
                                       {DNNL_ARG_DST, y_},
                                       {DNNL_ARG_SCRATCHPAD, ScratchOf(forward)},
@@ -136,12 +164,12 @@ class Primitives {
 
   void MakeDataGradient(const dnnl::convolution_forward::primitive_desc& forward) {
     const dnnl::convolution_backward_data::desc description(
-        dnnl::algorithm::convolution_direct, x_, any_weight_, y_, problem_.strides,
+        dnnl::algorithm::convolution_direct, x_, weight_factor_, y_factor_, problem_.strides,
         problem_.dilates, problem_.padding_before, problem_.padding_after);
     const dnnl::convolution_backward_data::primitive_desc backward(description, UserScratch(),
                                                                    CpuEngine(), forward);
     data_gradient_ = BoundPrimitive(dnnl::convolution_backward_data(backward),
-                                    {{DNNL_ARG_DIFF_DST, y_},
+                                    {{DNNL_ARG_DIFF_DST, y_factor_},
                                      {DNNL_ARG_WEIGHTS, backward.weights_desc()},
                                      {DNNL_ARG_DIFF_SRC, x_},
                                      {DNNL_ARG_SCRATCHPAD, ScratchOf(backward)}});
@@ -151,13 +179,13 @@ class Primitives {
 
   void MakeWeightGradient(const dnnl::convolution_forward::primitive_desc& forward) {
     const dnnl::convolution_backward_weights::desc description(
-        dnnl::algorithm::convolution_direct, x_, any_weight_, bias_, y_, problem_.strides,
-        problem_.dilates, problem_.padding_before, problem_.padding_after);
+        dnnl::algorithm::convolution_direct, x_factor_, any_weight_, bias_, y_factor_,
+        problem_.strides, problem_.dilates, problem_.padding_before, problem_.padding_after);
     const dnnl::convolution_backward_weights::primitive_desc backward(description, UserScratch(),
                                                                       CpuEngine(), forward);
     std::vector<std::pair<int, memory::desc>> arguments = {
-        {DNNL_ARG_SRC, x_},
-        {DNNL_ARG_DIFF_DST, y_},
+        {DNNL_ARG_SRC, x_factor_},
+        {DNNL_ARG_DIFF_DST, y_factor_},
         {DNNL_ARG_DIFF_WEIGHTS, backward.diff_weights_desc()},
         {DNNL_ARG_SCRATCHPAD, ScratchOf(backward)}};
     if (problem_.bias) arguments.emplace_back(DNNL_ARG_DIFF_BIAS, bias_);
@@ -170,18 +198,22 @@ class Primitives {
     return AlignedBuffer(static_cast<std::int64_t>(description.get_size()));
   }
 
-  // The weights in the layout of `reorder`.
-  static absl::StatusOr<const float*> Pack(BoundPrimitive& reorder, const float* weight,
-                                           const AlignedBuffer& packed) {
-    if (!reorder) return weight;
-    RETURN_IF_ERROR(reorder.Execute({weight, packed.data()}));
-    return packed.floats();
+  // `values` as `reorder` brings them to `to`, or as they are without one.
+  static absl::StatusOr<const void*> Reorder(BoundPrimitive& reorder, const float* values,
+                                             std::byte* to) {
+    if (!reorder) return values;
+    RETURN_IF_ERROR(reorder.Execute({values, to}));
+    return to;
   }
 
   const std::int64_t count_;
   const ConvolutionProblem problem_;
-  std::int64_t scratch_bytes_ = 0;
   memory::desc x_, y_, any_weight_, plain_weight_, bias_;
+  memory::desc x_factor_, y_factor_, weight_factor_;  // as they are multiplied
+  BoundPrimitive round_x_, round_y_;                  // none in float32
+  std::int64_t y_offset_ = 0;                         // bytes into the scratch, after rounded x
+  std::int64_t primitive_offset_ = 0;                 // after rounded dy
+  std::int64_t primitive_bytes_ = 0;
   BoundPrimitive forward_, forward_pack_, folded_forward_;
   BoundPrimitive data_gradient_, data_pack_;
   BoundPrimitive weight_gradient_, weight_unpack_;
@@ -190,8 +222,9 @@ class Primitives {
 
 class DirectConvolution final : public ConvolutionMethod {
  public:
-  DirectConvolution(const ConvolutionProblem& problem, std::int64_t batch)
-      : problem_(problem), full_(problem, batch) {}
+  DirectConvolution(const ConvolutionProblem& problem, memory::data_type factors,
+                    std::int64_t batch)
+      : problem_(problem), factors_(factors), full_(problem, factors, batch) {}
 
   std::int64_t scratch_bytes() const override { return full_.scratch_bytes(); }
 
@@ -231,7 +264,7 @@ class DirectConvolution final : public ConvolutionMethod {
     }
     if (partial_.size() == kMaxPartialCounts) partial_.erase(partial_.begin());
     try {
-      partial_.push_back(std::make_unique<Primitives>(problem_, count));
+      partial_.push_back(std::make_unique<Primitives>(problem_, factors_, count));
     } catch (const dnnl::error& error) {
       return absl::InternalError(
           absl::StrCat("oneDNN refuses a convolution of ", count, " examples: ", error.what()));
@@ -239,8 +272,10 @@ class DirectConvolution final : public ConvolutionMethod {
     return partial_.back().get();
   }
 
-  void* Scratch(const Primitives& primitives, float* scratch) {
-    if (primitives.scratch_bytes() <= full_.scratch_bytes()) return scratch;
+  std::byte* Scratch(const Primitives& primitives, float* scratch) {
+    if (primitives.scratch_bytes() <= full_.scratch_bytes()) {
+      return reinterpret_cast<std::byte*>(scratch);
+    }
     if (primitives.scratch_bytes() > partial_scratch_.size_bytes()) {
       partial_scratch_ = AlignedBuffer(primitives.scratch_bytes());
     }
@@ -248,6 +283,7 @@ class DirectConvolution final : public ConvolutionMethod {
   }
 
   const ConvolutionProblem problem_;
+  const memory::data_type factors_;
   Primitives full_;
   std::vector<std::unique_ptr<Primitives>> partial_;
   AlignedBuffer partial_scratch_;
@@ -257,7 +293,22 @@ class DirectConvolution final : public ConvolutionMethod {
 
 std::unique_ptr<ConvolutionMethod> MakeDirectConvolution(const ConvolutionProblem& problem,
                                                          std::int64_t batch) {
-  return std::make_unique<DirectConvolution>(problem, batch);
+  return std::make_unique<DirectConvolution>(problem, kFloat32, batch);
+}
+
+bool HaveBfloat16() {
+  switch (dnnl::get_effective_cpu_isa()) {
+    case dnnl::cpu_isa::avx512_core_bf16:
+    case dnnl::cpu_isa::avx512_core_amx:
+      return true;
+    default:
+      return false;
+  }
+}
+
+std::unique_ptr<ConvolutionMethod> MakeBfloat16Convolution(const ConvolutionProblem& problem,
+                                                           std::int64_t batch) {
+  return std::make_unique<DirectConvolution>(problem, memory::data_type::bf16, batch);
 }
 
 }  // namespace graft::engine::cpu

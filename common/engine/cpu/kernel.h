@@ -116,6 +116,10 @@ class KernelContext {
   std::int64_t elements(arch::NodeIndex value) const {
     return shape(value).ElementCount() * (batched(value) ? options.batch : 1);
   }
+  // Of an operand that may be left out.
+  bool wants_gradient(int i) const {
+    return has_operand(i) && gradient_uses[i] != GradientUse::kNone;
+  }
   bool wants_gradients() const {
     for (const GradientUse use : gradient_uses) {
       if (use != GradientUse::kNone) return true;

@@ -7,15 +7,15 @@
 #include "absl/strings/str_cat.h"
 #include "absl/strings/str_split.h"
 #include "common/base/check.h"
+#include "common/base/status_macros.h"
 #include "common/base/strings.h"
 #include "common/digest/sha256.h"
 
 namespace graft::engine::cpu {
 namespace {
 
-constexpr char kHeading[] = "graft kernel table 1";
-constexpr char kWinograd = 'w';
-constexpr char kDirect = 'd';
+constexpr char kHeading[] = "graft kernel table 2";
+constexpr char kLetters[] = "dwb";  // by Method
 
 // By `graft tune` on an AMD EPYC (Zen 4), one thread.
 constexpr char kDefault[] =
@@ -32,6 +32,33 @@ std::string_view NameOf(ConvolutionPass pass) {
       return "weight gradient";
   }
   return "";
+}
+
+std::string_view NameOf(ConvolutionKind kind) {
+  switch (kind) {
+    case ConvolutionKind::kTiled:
+      return "3x3";
+    case ConvolutionKind::kPointwise:
+      return "1x1";
+    case ConvolutionKind::kOther:
+      return "strided 3x3";
+    case ConvolutionKind::kGrouped:
+      return "grouped 3x3";
+  }
+  return "";
+}
+
+std::string NameOf(const Contest& contest, ConvolutionPass pass) {
+  return absl::StrCat(base::ToAbsl(recipe::NameOf(contest.precision)), " ",
+                      base::ToAbsl(NameOf(contest.kind)), " ", base::ToAbsl(NameOf(pass)));
+}
+
+char LetterOf(Method method) { return kLetters[static_cast<std::size_t>(method)]; }
+
+std::string LettersOf(const Contest& contest) {
+  std::string letters;
+  for (const Method method : contest.methods) letters += LetterOf(method);
+  return letters;
 }
 
 // The last width that is not above `width`.
@@ -60,7 +87,43 @@ class LineReader {
   std::size_t next_ = 0;
 };
 
+// Reads the name of a contest and pass, and its grid.
+absl::Status ReadPass(std::size_t contest, ConvolutionPass pass, LineReader& lines,
+                      KernelTable& table) {
+  constexpr std::size_t kCount = KernelTable::kWidths.size();
+  const std::string name = NameOf(Contests()[contest], pass);
+  const std::string letters = LettersOf(Contests()[contest]);
+  if (lines.Next() != name) return lines.Unexpected(absl::StrCat("`", name, "`"));
+  for (std::size_t c = 0; c < kCount; ++c) {
+    const std::string_view line = lines.Next();
+    if (line.size() != kCount || line.find_first_not_of(letters) != std::string_view::npos) {
+      return lines.Unexpected(absl::StrCat(kCount, " letters, each one of `", letters, "`"));
+    }
+    for (std::size_t f = 0; f < kCount; ++f) {
+      const std::size_t letter = std::string_view(kLetters).find(line[f]);
+      table.Set(contest, pass, c, f, static_cast<Method>(letter));
+    }
+  }
+  return absl::OkStatus();
+}
+
 }  // namespace
+
+std::span<const Contest> Contests() {
+  static constexpr std::array kFloat32 = {Method::kDirect, Method::kWinograd};
+  static constexpr std::array kBoth = {Method::kDirect, Method::kWinograd, Method::kBfloat16};
+  static constexpr std::array kBfloat16 = {Method::kDirect, Method::kBfloat16};
+  static constexpr std::array kContests = {
+      Contest{recipe::Precision::kFloat32, ConvolutionKind::kTiled, kFloat32},
+      Contest{recipe::Precision::kBfloat16, ConvolutionKind::kTiled, kBoth},
+      Contest{recipe::Precision::kBfloat16, ConvolutionKind::kPointwise, kBfloat16},
+      Contest{recipe::Precision::kBfloat16, ConvolutionKind::kOther, kBfloat16},
+      Contest{recipe::Precision::kBfloat16, ConvolutionKind::kGrouped, kBfloat16},
+  };
+  return kContests;
+}
+
+KernelTable::KernelTable() : contests_(Contests().size()) {}
 
 const KernelTable& KernelTable::Default() {
   static const KernelTable& table = *new KernelTable([] {
@@ -75,20 +138,9 @@ absl::StatusOr<KernelTable> KernelTable::Parse(std::string_view text) {
   LineReader lines(text);
   if (lines.Next() != kHeading) return lines.Unexpected(absl::StrCat("`", kHeading, "`"));
   KernelTable table;
-  for (const ConvolutionPass pass : kConvolutionPasses) {
-    if (lines.Next() != NameOf(pass)) {
-      return lines.Unexpected(absl::StrCat("`", base::ToAbsl(NameOf(pass)), "`"));
-    }
-    for (std::size_t c = 0; c < kWidths.size(); ++c) {
-      const std::string_view line = lines.Next();
-      const bool letters = std::ranges::all_of(
-          line, [](char letter) { return letter == kWinograd || letter == kDirect; });
-      if (line.size() != kWidths.size() || !letters) {
-        return lines.Unexpected(absl::StrCat(kWidths.size(), " letters `w` or `d`"));
-      }
-      for (std::size_t f = 0; f < kWidths.size(); ++f) {
-        table.SetWinograd(pass, static_cast<int>(c), static_cast<int>(f), line[f] == kWinograd);
-      }
+  for (std::size_t contest = 0; contest < Contests().size(); ++contest) {
+    for (const ConvolutionPass pass : kConvolutionPasses) {
+      RETURN_IF_ERROR(ReadPass(contest, pass, lines, table));
     }
   }
   if (!lines.Next().empty()) return lines.Unexpected("the end");
@@ -97,11 +149,13 @@ absl::StatusOr<KernelTable> KernelTable::Parse(std::string_view text) {
 
 std::string KernelTable::ToText() const {
   std::string text = absl::StrCat(kHeading, "\n");
-  for (const ConvolutionPass pass : kConvolutionPasses) {
-    absl::StrAppend(&text, base::ToAbsl(NameOf(pass)), "\n");
-    for (const auto& row : winograd_[static_cast<std::size_t>(pass)]) {
-      for (std::size_t f = 0; f < kWidths.size(); ++f) text += row[f] ? kWinograd : kDirect;
-      text += '\n';
+  for (std::size_t contest = 0; contest < Contests().size(); ++contest) {
+    for (const ConvolutionPass pass : kConvolutionPasses) {
+      absl::StrAppend(&text, NameOf(Contests()[contest], pass), "\n");
+      for (const auto& row : contests_[contest][static_cast<std::size_t>(pass)]) {
+        for (const Method method : row) text += LetterOf(method);
+        text += '\n';
+      }
     }
   }
   return text;
@@ -109,14 +163,19 @@ std::string KernelTable::ToText() const {
 
 std::string KernelTable::Digest() const { return digest::Sha256(ToText()).ToHex().substr(0, 8); }
 
-bool KernelTable::PrefersWinograd(ConvolutionPass pass, std::int64_t channels,
-                                  std::int64_t filters) const {
-  return winograd_[static_cast<std::size_t>(pass)][IndexOf(channels)][IndexOf(filters)];
+Method KernelTable::Fastest(recipe::Precision precision, ConvolutionKind kind, ConvolutionPass pass,
+                            std::int64_t channels, std::int64_t filters) const {
+  const auto contest = std::ranges::find_if(Contests(), [&](const Contest& one) {
+    return one.precision == precision && one.kind == kind;
+  });
+  if (contest == Contests().end()) return Method::kDirect;
+  const Passes& passes = contests_[contest - Contests().begin()];
+  return passes[static_cast<std::size_t>(pass)][IndexOf(channels)][IndexOf(filters)];
 }
 
-void KernelTable::SetWinograd(ConvolutionPass pass, int channels_index, int filters_index,
-                              bool preferred) {
-  winograd_[static_cast<std::size_t>(pass)][channels_index][filters_index] = preferred;
+void KernelTable::Set(std::size_t contest, ConvolutionPass pass, std::size_t channels_index,
+                      std::size_t filters_index, Method method) {
+  contests_[contest][static_cast<std::size_t>(pass)][channels_index][filters_index] = method;
 }
 
 }  // namespace graft::engine::cpu

@@ -1,6 +1,7 @@
 // y = x weight^T + bias by oneDNN's matrix product: all tokens of all examples are rows of one
-// matrix.
+// matrix. In bfloat16, over many rows, it is computed as the 1x1 convolution that it is.
 #include "common/base/status_macros.h"
+#include "common/engine/cpu/convolution_method.h"
 #include "common/engine/cpu/kernel.h"
 #include "common/engine/cpu/loops.h"
 #include "common/engine/cpu/matrix.h"
@@ -72,9 +73,25 @@ class Linear final : public Kernel {
   const std::vector<GradientUse> uses_;
 };
 
+// Tokens are rows of a picture.
+ConvolutionProblem PointwiseProblemOf(const KernelContext& context) {
+  const tensor::Shape& weight = context.shape(context.operand(kWeight));
+  return {.x = context.extent(context.operand(kX)),
+          .y = context.extent(context.result),
+          .weight = {weight.dim(0), weight.dim(1), 1, 1},
+          .strides = {1, 1},
+          .padding_before = {0, 0},
+          .padding_after = {0, 0},
+          .bias = context.has_operand(kBias),
+          .data_gradient = context.wants_gradient(kX),
+          .weight_gradient = context.wants_gradient(kWeight) || context.wants_gradient(kBias)};
+}
+
 }  // namespace
 
 std::unique_ptr<Kernel> MakeLinear(KernelContext& context) {
+  const ConvolutionProblem problem = PointwiseProblemOf(context);
+  if (AdmitsBfloat16(problem, context.options)) return MakeConvolutionKernel(problem, context);
   return std::make_unique<Linear>(context);
 }
 

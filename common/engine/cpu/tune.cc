@@ -5,8 +5,11 @@
 #include <algorithm>
 #include <chrono>
 #include <dnnl.hpp>
+#include <functional>
 #include <limits>
 #include <memory>
+#include <numeric>
+#include <span>
 #include <vector>
 
 #include "absl/status/status.h"
@@ -21,48 +24,65 @@ namespace {
 using Clock = std::chrono::steady_clock;
 
 constexpr std::int64_t kBatch = 32;
-constexpr std::int64_t kSide = 16;
 constexpr int kRounds = 7;
 
-ConvolutionProblem ProblemOf(std::int64_t channels, std::int64_t filters) {
-  return {.x = {.channels = channels, .height = kSide, .width = kSide},
-          .y = {.channels = filters, .height = kSide, .width = kSide},
-          .weight = {filters, channels, 3, 3},
-          .strides = {1, 1},
-          .padding_before = {1, 1},
-          .padding_after = {1, 1},
+// A convolution of a kind as kernel_table.h says that it is measured; widths are those of a group.
+ConvolutionProblem ProblemOf(ConvolutionKind kind, std::int64_t channels, std::int64_t filters) {
+  const std::int64_t groups = kind == ConvolutionKind::kGrouped ? 4 : 1;
+  const std::int64_t side = kind == ConvolutionKind::kGrouped ? 8 : 16;
+  const std::int64_t taps = kind == ConvolutionKind::kPointwise ? 1 : 3;
+  const std::int64_t stride = kind == ConvolutionKind::kOther ? 2 : 1;
+  const std::int64_t padding = taps / 2;
+  return {.x = {.channels = groups * channels, .height = side, .width = side},
+          .y = {.channels = groups * filters, .height = side / stride, .width = side / stride},
+          .weight = {groups * filters, channels, taps, taps},
+          .groups = groups,
+          .strides = {stride, stride},
+          .padding_before = {padding, padding},
+          .padding_after = {padding, padding},
           .data_gradient = true,
           .weight_gradient = true};
 }
 
-// One convolution with its operands.
+// One convolution with its operands, by each method.
 class Bench {
  public:
-  explicit Bench(const ConvolutionProblem& problem)
-      : direct_(MakeDirectConvolution(problem, kBatch)),
-        winograd_(MakeWinogradConvolution(problem, kBatch)),
-        x_(Filled(kBatch * problem.x.elements())),
+  Bench(const ConvolutionProblem& problem, std::span<const Method> methods)
+      : x_(Filled(kBatch * problem.x.elements())),
         y_(Filled(kBatch * problem.y.elements())),
-        weight_(Filled(problem.x.channels * problem.y.channels * 9)),
-        gradient_(Filled(
-            std::max(kBatch * problem.x.elements(), problem.x.channels * problem.y.channels * 9))),
-        scratch_(std::max(direct_->scratch_bytes(), winograd_->scratch_bytes())) {}
-
-  // Whether Winograd's shortest time is below the direct method's.
-  absl::StatusOr<bool> WinogradWins(ConvolutionPass pass) {
-    double direct = std::numeric_limits<double>::infinity();
-    double winograd = direct;
-    for (int round = 0; round < kRounds; ++round) {
-      ASSIGN_OR_RETURN(const double direct_seconds, Time(*direct_, pass));
-      ASSIGN_OR_RETURN(const double winograd_seconds, Time(*winograd_, pass));
-      if (round == 0) continue;  // warms up
-      direct = std::min(direct, direct_seconds);
-      winograd = std::min(winograd, winograd_seconds);
+        weight_(Filled(Product(problem.weight))),
+        gradient_(Filled(std::max(kBatch * problem.x.elements(), Product(problem.weight)))) {
+    std::int64_t scratch_bytes = 0;
+    for (const Method method : methods) {
+      rivals_.push_back({method, MakeConvolutionMethod(method, problem, kBatch)});
+      scratch_bytes = std::max(scratch_bytes, rivals_.back().implementation->scratch_bytes());
     }
-    return winograd < direct;
+    scratch_ = AlignedBuffer(scratch_bytes);
+  }
+
+  // The method whose shortest time is the shortest; the earlier one of equals.
+  absl::StatusOr<Method> Fastest(ConvolutionPass pass) {
+    for (Rival& rival : rivals_) rival.seconds = std::numeric_limits<double>::infinity();
+    for (int round = 0; round < kRounds; ++round) {
+      for (Rival& rival : rivals_) {
+        ASSIGN_OR_RETURN(const double seconds, Time(*rival.implementation, pass));
+        if (round > 0) rival.seconds = std::min(rival.seconds, seconds);  // the first warms up
+      }
+    }
+    return std::ranges::min_element(rivals_, {}, &Rival::seconds)->method;
   }
 
  private:
+  struct Rival {
+    Method method;
+    std::unique_ptr<ConvolutionMethod> implementation;
+    double seconds = 0;  // the shortest
+  };
+
+  static std::int64_t Product(const std::vector<std::int64_t>& dims) {
+    return std::accumulate(dims.begin(), dims.end(), std::int64_t{1}, std::multiplies<>());
+  }
+
   static AlignedBuffer Filled(std::int64_t elements) {
     AlignedBuffer buffer(elements * static_cast<std::int64_t>(sizeof(float)));
     for (std::int64_t i = 0; i < elements; ++i) {
@@ -92,23 +112,55 @@ class Bench {
     return absl::InternalError("no such pass");
   }
 
-  const std::unique_ptr<ConvolutionMethod> direct_;
-  const std::unique_ptr<ConvolutionMethod> winograd_;
-  const AlignedBuffer x_, y_, weight_, gradient_, scratch_;
+  const AlignedBuffer x_, y_, weight_, gradient_;
+  AlignedBuffer scratch_;
+  std::vector<Rival> rivals_;
 };
 
-absl::StatusOr<KernelTable> Measure(const std::function<void(double)>& on_progress) {
-  constexpr int kCount = static_cast<int>(KernelTable::kWidths.size());
-  KernelTable table;
-  for (int c = 0; c < kCount; ++c) {
-    for (int f = 0; f < kCount; ++f) {
-      Bench bench(ProblemOf(KernelTable::kWidths[c], KernelTable::kWidths[f]));
+// The methods of a contest that this processor has.
+std::vector<Method> MethodsHere(const Contest& contest) {
+  std::vector<Method> methods;
+  for (const Method method : contest.methods) {
+    const bool here =
+        method == Method::kDirect ||
+        (method == Method::kWinograd && WinogradFits(ProblemOf(contest.kind, 1, 1))) ||
+        (method == Method::kBfloat16 && HaveBfloat16());
+    if (here) methods.push_back(method);
+  }
+  return methods;
+}
+
+absl::Status MeasureContest(std::size_t contest, const std::function<void(double)>& on_progress,
+                            KernelTable& table) {
+  constexpr std::size_t kCount = KernelTable::kWidths.size();
+  const std::vector<Method> methods = MethodsHere(Contests()[contest]);
+  if (methods.size() == 1) {
+    on_progress(1);
+    return absl::OkStatus();
+  }
+  for (std::size_t c = 0; c < kCount; ++c) {
+    for (std::size_t f = 0; f < kCount; ++f) {
+      Bench bench(
+          ProblemOf(Contests()[contest].kind, KernelTable::kWidths[c], KernelTable::kWidths[f]),
+          methods);
       for (const ConvolutionPass pass : kConvolutionPasses) {
-        ASSIGN_OR_RETURN(const bool wins, bench.WinogradWins(pass));
-        table.SetWinograd(pass, c, f, wins);
+        ASSIGN_OR_RETURN(const Method fastest, bench.Fastest(pass));
+        table.Set(contest, pass, c, f, fastest);
       }
     }
-    if (on_progress) on_progress(static_cast<double>(c + 1) / kCount);
+    on_progress(static_cast<double>(c + 1) / kCount);
+  }
+  return absl::OkStatus();
+}
+
+absl::StatusOr<KernelTable> Measure(const std::function<void(double)>& on_progress) {
+  const auto count = static_cast<double>(Contests().size());
+  KernelTable table;
+  for (std::size_t contest = 0; contest < Contests().size(); ++contest) {
+    const auto on_part = [&](double part) {
+      if (on_progress) on_progress((static_cast<double>(contest) + part) / count);
+    };
+    RETURN_IF_ERROR(MeasureContest(contest, on_part, table));
   }
   return table;
 }
@@ -117,7 +169,7 @@ absl::StatusOr<KernelTable> Measure(const std::function<void(double)>& on_progre
 
 absl::StatusOr<KernelTable> TuneKernels(int threads,
                                         const std::function<void(double)>& on_progress) {
-  if (!WinogradFits(ProblemOf(1, 1))) {
+  if (!WinogradFits(ProblemOf(ConvolutionKind::kTiled, 1, 1))) {
     return absl::FailedPreconditionError(
         "there is nothing to tune: without AVX-512 all convolutions are direct");
   }

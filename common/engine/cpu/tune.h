@@ -9,10 +9,10 @@
 
 namespace graft::engine::cpu {
 
-// Times both methods in alternation for each pair of widths, with so many threads; takes under a
-// minute, which nothing else on the machine should disturb. `on_progress` gets the part that is
-// done, 0 to 1, and may be null. FAILED_PRECONDITION: this processor has one method only. INTERNAL:
-// oneDNN fails.
+// Times the methods of each contest in alternation for each pair of widths, with so many threads;
+// takes under a minute, which nothing else on the machine should disturb. `on_progress` gets the
+// part that is done, 0 to 1, and may be null. FAILED_PRECONDITION: this processor has one method
+// only. INTERNAL: oneDNN fails.
 absl::StatusOr<KernelTable> TuneKernels(int threads,
                                         const std::function<void(double)>& on_progress);
 

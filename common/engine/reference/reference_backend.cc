@@ -146,12 +146,7 @@ class PlanImpl final : public ReferencePlan {
 absl::StatusOr<std::unique_ptr<ReferencePlan>> ReferenceBackend::CompileReference(
     const arch::Architecture& architecture, const PlanOptions& options) {
   RETURN_IF_ERROR(CheckCompilable(architecture, options));
-  for (const arch::Node& node : architecture.nodes()) {
-    if (!HasKernel(node.op->name)) {
-      return absl::UnimplementedError(
-          absl::StrCat("the reference backend has no operator ", node.op->name));
-    }
-  }
+  RETURN_IF_ERROR(CheckKernels(architecture, options.precision, name(), HasKernel));
   return std::make_unique<PlanImpl>(architecture, options);
 }
 
@@ -160,6 +155,8 @@ absl::StatusOr<std::unique_ptr<Plan>> ReferenceBackend::Compile(
   return CompileReference(architecture, options);
 }
 
-bool HasKernel(std::string_view op) { return FindKernel(op) != nullptr; }
+bool HasKernel(std::string_view op, recipe::Precision precision) {
+  return precision == recipe::Precision::kFloat32 && FindKernel(op) != nullptr;
+}
 
 }  // namespace graft::engine::reference

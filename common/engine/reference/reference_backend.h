@@ -39,8 +39,8 @@ class ReferenceBackend final : public Backend {
   std::string numerics() const override { return "float64-2"; }
 };
 
-// Whether the operator has a kernel here.
-bool HasKernel(std::string_view op);
+// Whether the operator has a kernel here: in float32 alone, which is computed in float64.
+bool HasKernel(std::string_view op, recipe::Precision precision = recipe::Precision::kFloat32);
 
 }  // namespace graft::engine::reference
 

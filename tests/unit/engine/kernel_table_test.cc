@@ -2,6 +2,8 @@
 
 #include <gtest/gtest.h>
 
+#include <algorithm>
+#include <span>
 #include <string>
 
 #include "absl/strings/str_replace.h"
@@ -10,14 +12,21 @@
 namespace graft::engine::cpu {
 namespace {
 
-constexpr int kCount = static_cast<int>(KernelTable::kWidths.size());
+using recipe::Precision;
+
+constexpr std::size_t kCount = KernelTable::kWidths.size();
 
 KernelTable RandomTable(std::uint64_t seed) {
   base::Rng random(seed);
   KernelTable table;
-  for (const ConvolutionPass pass : kConvolutionPasses) {
-    for (int c = 0; c < kCount; ++c) {
-      for (int f = 0; f < kCount; ++f) table.SetWinograd(pass, c, f, random.UniformInt(2) == 0);
+  for (std::size_t contest = 0; contest < Contests().size(); ++contest) {
+    const std::span<const Method> methods = Contests()[contest].methods;
+    for (const ConvolutionPass pass : kConvolutionPasses) {
+      for (std::size_t c = 0; c < kCount; ++c) {
+        for (std::size_t f = 0; f < kCount; ++f) {
+          table.Set(contest, pass, c, f, methods[random.UniformInt(methods.size())]);
+        }
+      }
     }
   }
   return table;
@@ -30,10 +39,13 @@ TEST(KernelTableTest, TextKeepsEveryChoice) {
     ASSERT_TRUE(read.ok()) << read.status();
     EXPECT_EQ(read->ToText(), table.ToText());
     EXPECT_EQ(read->Digest(), table.Digest());
-    for (const ConvolutionPass pass : kConvolutionPasses) {
-      for (const std::int64_t c : KernelTable::kWidths) {
-        for (const std::int64_t f : KernelTable::kWidths) {
-          EXPECT_EQ(read->PrefersWinograd(pass, c, f), table.PrefersWinograd(pass, c, f));
+    for (const auto& [precision, kind, methods] : Contests()) {
+      for (const ConvolutionPass pass : kConvolutionPasses) {
+        for (const std::int64_t c : KernelTable::kWidths) {
+          for (const std::int64_t f : KernelTable::kWidths) {
+            EXPECT_EQ(read->Fastest(precision, kind, pass, c, f),
+                      table.Fastest(precision, kind, pass, c, f));
+          }
         }
       }
     }
@@ -43,12 +55,33 @@ TEST(KernelTableTest, TextKeepsEveryChoice) {
 
 TEST(KernelTableTest, WidthsBetweenCountAsTheNextSmaller) {
   KernelTable table;
-  table.SetWinograd(ConvolutionPass::kDataGradient, 6, 11, true);  // 12 channels, 64 filters
-  EXPECT_TRUE(table.PrefersWinograd(ConvolutionPass::kDataGradient, 12, 64));
-  EXPECT_TRUE(table.PrefersWinograd(ConvolutionPass::kDataGradient, 15, 5'000));
-  EXPECT_FALSE(table.PrefersWinograd(ConvolutionPass::kDataGradient, 16, 64));
-  EXPECT_FALSE(table.PrefersWinograd(ConvolutionPass::kDataGradient, 12, 63));
-  EXPECT_FALSE(table.PrefersWinograd(ConvolutionPass::kForward, 12, 64));
+  const auto fastest = [&](ConvolutionPass pass, std::int64_t channels, std::int64_t filters) {
+    return table.Fastest(Precision::kFloat32, ConvolutionKind::kTiled, pass, channels, filters);
+  };
+  // 12 channels, 64 filters
+  table.Set(0, ConvolutionPass::kDataGradient, 6, 11, Method::kWinograd);
+  EXPECT_EQ(fastest(ConvolutionPass::kDataGradient, 12, 64), Method::kWinograd);
+  EXPECT_EQ(fastest(ConvolutionPass::kDataGradient, 15, 5'000), Method::kWinograd);
+  EXPECT_EQ(fastest(ConvolutionPass::kDataGradient, 16, 64), Method::kDirect);
+  EXPECT_EQ(fastest(ConvolutionPass::kDataGradient, 12, 63), Method::kDirect);
+  EXPECT_EQ(fastest(ConvolutionPass::kForward, 12, 64), Method::kDirect);
+}
+
+TEST(KernelTableTest, WithoutAContestThereIsTheDirectMethod) {
+  EXPECT_EQ(RandomTable(1).Fastest(Precision::kFloat32, ConvolutionKind::kPointwise,
+                                   ConvolutionPass::kForward, 64, 64),
+            Method::kDirect);
+}
+
+// Bfloat16 where float32 was asked for would be a wrong result, not a slow one.
+TEST(KernelTableTest, Float32AdmitsNoBfloat16) {
+  std::string text = KernelTable::Default().ToText();
+  text[text.find("forward\n") + 8] = 'b';
+  EXPECT_NE(KernelTable::Parse(text).status().message().find("line 3 "), std::string::npos);
+  for (const Contest& contest : Contests()) {
+    EXPECT_EQ(std::ranges::count(contest.methods, Method::kBfloat16),
+              contest.precision == Precision::kBfloat16 ? 1 : 0);
+  }
 }
 
 TEST(KernelTableTest, DamagedTextIsRefusedWithItsLine) {
@@ -63,7 +96,7 @@ TEST(KernelTableTest, DamagedTextIsRefusedWithItsLine) {
   std::string letter = text;
   letter[text.find("forward\n") + 8] = 'x';
   EXPECT_NE(line_of(letter).find("line 3 "), std::string::npos);
-  EXPECT_NE(line_of(text.substr(0, text.size() - 5)).find("line 40 "), std::string::npos);
+  EXPECT_NE(line_of(text.substr(0, text.size() - 5)).find("line 196 "), std::string::npos);
   EXPECT_NE(line_of(text + "more").find("the end"), std::string::npos);
 }
 

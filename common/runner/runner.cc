@@ -99,6 +99,7 @@ class Training {
     std::unique_ptr<engine::Plan> training;
     if (recipe.epochs > 0) {
       ASSIGN_OR_RETURN(training, backend.Compile(trained, {.batch = recipe.batch_size,
+                                                           .precision = recipe.precision,
                                                            .frozen = *std::move(frozen)}));
     }
     ASSIGN_OR_RETURN(engine::ParameterVector parameters,

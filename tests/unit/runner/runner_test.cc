@@ -16,6 +16,7 @@
 #include <vector>
 
 #include "common/data/idx.h"
+#include "common/engine/cpu/convolution_method.h"
 #include "common/engine/cpu/cpu_backend.h"
 #include "common/engine/reference/reference_backend.h"
 #include "common/runner/predictor.h"
@@ -274,6 +275,41 @@ TEST_P(RunnerTest, MixingIsInTheTrainingsLossAndNotInTheJudgement) {
   EXPECT_EQ(mixed.at("loss"), plain.at("loss"));
   EXPECT_EQ(mixed.at("accuracy"), plain.at("accuracy"));
   EXPECT_NE(mixed.at("train_loss"), plain.at("train_loss"));
+}
+
+TEST(Bfloat16RunTest, IsOfTheTrainingAndNotOfTheJudgement) {
+  if (!engine::cpu::HaveBfloat16()) GTEST_SKIP() << "this processor has no bfloat16";
+  const data::Dataset dataset = TinyDataset();
+  const data::Normalizer normalizer(dataset);
+  engine::cpu::CpuBackend backend;
+  trial::TrialSpec spec = TinyInitSpec(1);
+  spec.recipe.frozen = {"*.mean", "*.variance"};
+  spec.recipe.optimizer =
+      recipe::SgdOptions{.learning_rate = 1e-30, .momentum = 0, .weight_decay = 0};
+  const auto metrics = [&] {
+    return runner::Run(backend, {.spec = &spec, .dataset = &dataset, .normalizer = &normalizer}, {})
+        .value()
+        .measurement.metrics;
+  };
+  const trial::Metrics plain = metrics();
+  spec.recipe.precision = recipe::Precision::kBfloat16;
+  const trial::Metrics rounded = metrics();
+  EXPECT_EQ(rounded.at("loss"), plain.at("loss"));
+  EXPECT_NE(rounded.at("train_loss"), plain.at("train_loss"));
+  EXPECT_NEAR(rounded.at("train_loss"), plain.at("train_loss"), 0.01);
+}
+
+TEST(Bfloat16RunTest, IsInvalidOnABackendWithoutIt) {
+  const data::Dataset dataset = TinyDataset();
+  const data::Normalizer normalizer(dataset);
+  engine::reference::ReferenceBackend backend;
+  trial::TrialSpec spec = TinyInitSpec(1);
+  spec.recipe.precision = recipe::Precision::kBfloat16;
+  const absl::Status status =
+      runner::Run(backend, {.spec = &spec, .dataset = &dataset, .normalizer = &normalizer}, {})
+          .status();
+  EXPECT_EQ(FailureKindOf(status), FailureKind::kInvalid);
+  EXPECT_THAT(std::string(status.message()), HasSubstr("no bfloat16 kernel for layer"));
 }
 
 // Weights of 1 or 0 up to rounding: each image with its own label, whichever loss computes it.

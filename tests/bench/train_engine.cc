@@ -6,8 +6,8 @@
 // FILE of --network is a graft.v1.Architecture in YAML or JSON, short form, whose output is logits.
 // FILE of --data holds examples: images of the input's shape as float32, then as many labels as
 // int32. Batch k of the training is the k-th `batch` examples, from the front again after the last.
-// --recipe is a graft.v1.Recipe; but for `train`, its optimiser alone counts. --seed: of the
-// weights at the start. --exact: PlanOptions::exact.
+// --recipe is a graft.v1.Recipe; but for `train`, its optimiser and precision alone count. --seed:
+// of the weights at the start. --exact: PlanOptions::exact.
 //
 // Each line of standard input is a command, each line of standard output its answer in JSON:
 //   describe         the network in full form, with the shape of each layer's value
@@ -252,7 +252,7 @@ class Trainer {
 
   absl::StatusOr<std::unique_ptr<Plan>> MakePlan(cpu::KernelObserver* observer) const {
     return cpu::CpuBackend({.threads = flags_.threads, .observer = observer})
-        .Compile(trained_, {.batch = flags_.batch, .exact = flags_.exact});
+        .Compile(trained_, {.batch = flags_.batch, .exact = flags_.exact, .precision = recipe_.precision});
   }
 
   void Restart() {

@@ -252,7 +252,8 @@ class Trainer {
 
   absl::StatusOr<std::unique_ptr<Plan>> MakePlan(cpu::KernelObserver* observer) const {
     return cpu::CpuBackend({.threads = flags_.threads, .observer = observer})
-        .Compile(trained_, {.batch = flags_.batch, .exact = flags_.exact, .precision = recipe_.precision});
+        .Compile(trained_,
+                 {.batch = flags_.batch, .exact = flags_.exact, .precision = recipe_.precision});
   }
 
   void Restart() {

@@ -13,14 +13,14 @@ import images
 import networks
 from engines import Setting
 
-# train_engine's flags by arm.
-ARMS = {"graft": [], "graft_bfloat16": ["--bfloat16"], "pytorch": []}
+# What an arm adds to the recipe.
+ARMS = {"graft": {}, "graft_bfloat16": {"precision": "bfloat16"}, "pytorch": {}}
 KEY = ("network", "arm", "seed", "epochs", "batch")
 
 
-def recipe(network, batch, epochs):
+def recipe(network, batch, epochs, arm):
     return {**networks.NETWORKS[network].recipe(batch), "epochs": epochs, "schedule": "cosine",
-            "schedule_options": {"each_step": True}}
+            "schedule_options": {"each_step": True}, **ARMS[arm]}
 
 
 def order(seed, epochs, count):
@@ -63,8 +63,7 @@ class Trainings:
         order_file = self.directory / "order"
         order(seed, self.epochs, self.count).tofile(order_file)
         setting = Setting(self.directory, self.program, self.network, self.batch, self.threads, self.data,
-                          recipe(self.network, self.batch, self.epochs),
-                          [*ARMS[arm], "--seed", str(seed)])
+                          recipe(self.network, self.batch, self.epochs, arm), ["--seed", str(seed)])
         with start(setting, arm) as engine:
             started = time.monotonic()
             losses = engine.ask("train", order_file)["losses"]

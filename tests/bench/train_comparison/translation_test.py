@@ -81,7 +81,7 @@ class TranslationTest(unittest.TestCase):
         epochs, count, batch = 3, BATCHES * BATCH, 8  # the last batch of an epoch has 4
         order = self.directory / "order"
         accuracy.order(1, epochs, count).tofile(order)
-        recipe = accuracy.recipe("eas_demo", batch, epochs)
+        recipe = accuracy.recipe("eas_demo", batch, epochs, "graft")
         setting = Setting(self.directory, PROGRAM, "eas_demo", batch, 1, self.data, recipe,
                           ["--seed", "3"], smooth=True)
         with setting.start_graft() as graft, setting.start_torch() as torch:

@@ -18,7 +18,9 @@
 //   evaluate FILE    {"loss", "accuracy"} on the examples of FILE, as of --data, in inference
 //   losses N         {"losses"} of N steps
 //   measure N        {"seconds"} that N steps take
-//   profile N        seconds of a step and of its kernels; the parameters are of no use after it
+//   profile N        seconds of a step and of its kernels, and how many reorders of weights it
+//   makes;
+//                    the parameters are of no use after it
 //   gradients FILE K {"loss"} of batch K; writes the gradients, and logits under that name
 //   memory           {"idle_bytes", "peak_bytes"} resident before the network was made and at most
 // What goes wrong is answered by {"error"}, and ends the program.
@@ -44,6 +46,7 @@
 #include "common/base/status_macros.h"
 #include "common/config/yaml.h"
 #include "common/engine/cpu/cpu_backend.h"
+#include "common/engine/cpu/primitive_counts.h"
 #include "common/engine/optimizer.h"
 #include "common/engine/train_loop.h"
 #include "common/weights/safetensors.h"
@@ -380,12 +383,14 @@ class Trainer {
     ASSIGN_OR_RETURN(const std::unique_ptr<Plan> plan, MakePlan(&times));
     RETURN_IF_ERROR(Step(*plan));
     times.Take();
+    const std::int64_t reorders_before = cpu::CountedPrimitives().reorders;
     std::vector<double> seconds;
     for (int i = 0; i < steps; ++i) {
       const Clock::time_point start = Clock::now();
       RETURN_IF_ERROR(Step(*plan));
       seconds.push_back(SecondsSince(start));
     }
+    const std::int64_t reorders = cpu::CountedPrimitives().reorders - reorders_before;
     const std::map<std::string, double> in_steps = times.Take();
     times.alone = true;
     std::map<std::string, std::vector<double>> alone;
@@ -401,7 +406,8 @@ class Trainer {
     }
     const double mean = std::accumulate(seconds.begin(), seconds.end(), 0.0) / steps;
     return absl::StrCat("{\"seconds\":", Json(mean), ",\"median_seconds\":", Json(Median(seconds)),
-                        ",\"copy_bytes_per_second\":", Json(CopyBytesPerSecond()), ",\"kernels\":{",
+                        ",\"copy_bytes_per_second\":", Json(CopyBytesPerSecond()),
+                        ",\"reorders\":", reorders / steps, ",\"kernels\":{",
                         absl::StrJoin(kernels, ","), "}}");
   }
 

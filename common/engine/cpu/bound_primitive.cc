@@ -1,10 +1,16 @@
 #include "common/engine/cpu/bound_primitive.h"
 
+#include <atomic>
+
 #include "absl/strings/str_cat.h"
 #include "common/base/check.h"
+#include "common/engine/cpu/primitive_counts.h"
 
 namespace graft::engine::cpu {
 namespace {
+
+std::atomic<std::int64_t> created_count = 0;
+std::atomic<std::int64_t> reorder_count = 0;
 
 const dnnl::stream& CpuStream() {
   static const auto* const stream = new dnnl::stream(CpuEngine());
@@ -20,7 +26,9 @@ const dnnl::engine& CpuEngine() {
 
 BoundPrimitive::BoundPrimitive(dnnl::primitive primitive,
                                const std::vector<std::pair<int, dnnl::memory::desc>>& arguments)
-    : primitive_(std::move(primitive)) {
+    : primitive_(std::move(primitive)),
+      reorders_(primitive_.get_kind() == dnnl::primitive::kind::reorder) {
+  created_count.fetch_add(1, std::memory_order_relaxed);
   for (const auto& [argument, description] : arguments) {
     memories_.push_back(dnnl::memory(description, CpuEngine(), DNNL_MEMORY_NONE));
     arguments_.push_back({argument, memories_.back().get()});
@@ -29,6 +37,7 @@ BoundPrimitive::BoundPrimitive(dnnl::primitive primitive,
 
 absl::Status BoundPrimitive::Execute(std::initializer_list<const void*> pointers) {
   GRAFT_CHECK(pointers.size() == memories_.size()) << pointers.size() << " " << memories_.size();
+  if (reorders_) reorder_count.fetch_add(1, std::memory_order_relaxed);
   dnnl_status_t status = dnnl_success;
   auto memory = memories_.begin();
   for (const void* const pointer : pointers) {
@@ -42,6 +51,11 @@ absl::Status BoundPrimitive::Execute(std::initializer_list<const void*> pointers
   }
   if (status == dnnl_success) return absl::OkStatus();
   return absl::InternalError(absl::StrCat("a oneDNN primitive failed with status ", status));
+}
+
+PrimitiveCounts CountedPrimitives() {
+  return {.created = created_count.load(std::memory_order_relaxed),
+          .reorders = reorder_count.load(std::memory_order_relaxed)};
 }
 
 BoundPrimitive MakeReorder(const dnnl::memory::desc& from, const dnnl::memory::desc& to) {

@@ -15,7 +15,8 @@ namespace graft::engine::cpu {
 const dnnl::engine& CpuEngine();
 
 // Binding pointers and executing allocate nothing on our side: the C interface takes the arguments
-// from an array, where the C++ one would build one at each call. Not thread-safe.
+// from an array, where the C++ one would build one at each call. Each counts in primitive_counts.h.
+// Not thread-safe.
 class BoundPrimitive {
  public:
   BoundPrimitive() = default;
@@ -31,6 +32,7 @@ class BoundPrimitive {
 
  private:
   dnnl::primitive primitive_;
+  bool reorders_ = false;
   std::vector<dnnl::memory> memories_;
   std::vector<dnnl_exec_arg_t> arguments_;
 };

@@ -14,11 +14,28 @@
 #include "common/engine/cpu/arena.h"
 #include "common/engine/cpu/cpu_backend.h"
 #include "common/engine/cpu/plan.h"
+#include "common/engine/cpu/primitive_counts.h"
 #include "common/engine/optimizer.h"
 #include "tests/unit/engine/allocation_count.h"
 #include "tests/unit/engine/testing.h"
 
 using graft::engine::testing::UncountedScope;
+
+// Elements of each value that the library has reordered in this thread.
+static thread_local std::vector<std::int64_t> reordered;
+
+static void NoteReorder(const_dnnl_primitive_t primitive, const dnnl_exec_arg_t* arguments) {
+  const_dnnl_primitive_desc_t description = nullptr;
+  dnnl_primitive_kind_t kind = dnnl_undefined_primitive;
+  dnnl_primitive_get_primitive_desc(primitive, &description);
+  dnnl_primitive_desc_query(description, dnnl_query_primitive_kind, 0, &kind);
+  if (kind != dnnl_reorder) return;
+  const dnnl_memory_desc_t* from = nullptr;
+  dnnl_memory_get_memory_desc(arguments[0].memory, &from);
+  std::int64_t elements = 1;
+  for (int i = 0; i < from->ndims; ++i) elements *= from->dims[i];
+  reordered.push_back(elements);
+}
 
 // Stand between the backend and the library, which allocates in its executor.
 extern "C" dnnl_status_t dnnl_primitive_execute(const_dnnl_primitive_t primitive,
@@ -27,6 +44,7 @@ extern "C" dnnl_status_t dnnl_primitive_execute(const_dnnl_primitive_t primitive
   static const auto next = reinterpret_cast<decltype(&dnnl_primitive_execute)>(
       dlsym(RTLD_NEXT, "dnnl_primitive_execute"));
   const UncountedScope scope;
+  NoteReorder(primitive, arguments);
   return next(primitive, stream, count, arguments);
 }
 
@@ -66,23 +84,64 @@ arch::Architecture Branched() {
        Layer("linear", {{"units", std::int64_t{10}}}), Layer("batch_norm"), Layer("relu")}));
 }
 
-// A few steps of training; returns the parameters.
-std::vector<float> TrainAlone(const arch::Architecture& architecture, int steps) {
-  const auto plan = cpu::CpuBackend().Compile(architecture, {.batch = 16});
-  const Examples examples(architecture, 16, 3);
-  ParameterVector parameters = InitializeParameters(architecture, (*plan)->layout(), 4);
-  ParameterVector gradients((*plan)->layout().size());
-  const auto sgd = MakeOptimizer(
-      recipe::SgdOptions{},
-      TrainableSegments(architecture, (*plan)->layout(), recipe::WeightDecayMask::kAll),
-      (*plan)->layout().trainable_size());
-  for (int step = 0; step < steps; ++step) {
-    const Feed feed = examples.feed(16, step);
-    EXPECT_TRUE((*plan)->Forward(Mode::kTraining, feed, parameters).ok());
-    EXPECT_TRUE((*plan)->Backward(feed, parameters, gradients).ok());
+// Convolutions by each method (3x3, 1x1, depthwise 5x5), and a block of a transformer.
+arch::Architecture Mixed() {
+  const auto linear = [](std::string operand, std::string id) {
+    return Layer("linear", {{"units", std::int64_t{8}}}, {std::move(operand)}, std::move(id));
+  };
+  return testing::WithLoss(testing::Classifier(
+      {3, 16, 16},
+      {Conv(8), Layer("group_norm", {{"groups", std::int64_t{2}}}), Layer("silu"),
+       Layer("convolution", {{"filters", std::int64_t{8}}, {"kernel", std::int64_t{1}}}),
+       Layer("convolution", {{"filters", std::int64_t{8}},
+                             {"kernel", std::int64_t{5}},
+                             {"groups", std::int64_t{8}},
+                             {"strides", std::int64_t{2}}}),
+       Layer("tokens"), Layer("layer_norm", {}, {}, "t"), linear("t", "q"), linear("t", "k"),
+       linear("t", "v"), Layer("attention", {{"heads", std::int64_t{2}}}, {"q", "k", "v"}, "a"),
+       Layer("add", {}, {"t", "a"}), Layer("gelu"), Layer("softmax")}));
+}
+
+// A plan for batches of 16 that trains by SGD.
+struct Training {
+  explicit Training(const arch::Architecture& architecture, const PlanOptions& options = {})
+      : plan(cpu::CpuBackend().Compile(architecture, WithBatch(options)).value()),
+        examples(architecture, kBatch, 3),
+        parameters(InitializeParameters(architecture, plan->layout(), 4)),
+        gradients(plan->layout().size()),
+        sgd(MakeOptimizer(
+            recipe::SgdOptions{},
+            TrainableSegments(architecture, plan->layout(), recipe::WeightDecayMask::kAll),
+            plan->layout().trainable_size())) {}
+
+  void Step(const Feed& feed) {
+    EXPECT_TRUE(plan->Forward(Mode::kTraining, feed, parameters).ok());
+    EXPECT_TRUE(plan->Backward(feed, parameters, gradients).ok());
     sgd->Step(0.05F, gradients.values(), parameters.values());
   }
-  return {parameters.values().begin(), parameters.values().end()};
+
+  static constexpr std::int64_t kBatch = 16;
+  std::unique_ptr<Plan> plan;
+  Examples examples;
+  ParameterVector parameters;
+  ParameterVector gradients;
+  std::unique_ptr<Optimizer> sgd;
+
+ private:
+  static PlanOptions WithBatch(PlanOptions options) {
+    options.batch = kBatch;
+    return options;
+  }
+};
+
+// A few steps of training; returns the parameters.
+std::vector<float> TrainAlone(const arch::Architecture& architecture, int steps) {
+  Training training(architecture);
+  for (int step = 0; step < steps; ++step) {
+    training.Step(training.examples.feed(Training::kBatch, step));
+  }
+  const auto values = training.parameters.values();
+  return {values.begin(), values.end()};
 }
 
 TEST(CpuPlanTest, ConcurrentPlansGiveTheBitsOfOneAlone) {
@@ -150,32 +209,50 @@ TEST(CpuPlanTest, ThreadsThatShareAStepComputeWhatOneDoes) {
   }
 }
 
-TEST(CpuPlanTest, AStepAllocatesNothing) {
-  const arch::Architecture architecture = Branched();
-  const auto plan = cpu::CpuBackend().Compile(architecture, {.batch = 16});
-  const Examples examples(architecture, 16, 3);
-  ParameterVector parameters = InitializeParameters(architecture, (*plan)->layout(), 4);
-  ParameterVector gradients((*plan)->layout().size());
-  const auto sgd = MakeOptimizer(
-      recipe::SgdOptions{},
-      TrainableSegments(architecture, (*plan)->layout(), recipe::WeightDecayMask::kAll),
-      (*plan)->layout().trainable_size());
-  const Feed whole = examples.feed(16);
-  const Feed part = examples.feed(7);
-  const auto step = [&](const Feed& feed) {
-    EXPECT_TRUE((*plan)->Forward(Mode::kTraining, feed, parameters).ok());
-    EXPECT_TRUE((*plan)->Backward(feed, parameters, gradients).ok());
-    sgd->Step(0.05F, gradients.values(), parameters.values());
-  };
-  step(whole);
-  step(part);  // makes the convolutions for this count
-  const std::int64_t before = testing::AllocationCount();
-  for (int i = 0; i < 5; ++i) {
-    step(whole);
-    step(part);
-    EXPECT_EQ((*plan)->Output(1).size(), 7u * 3);
+TEST(CpuPlanTest, AStepAllocatesNothingAndMakesNoPrimitive) {
+  for (const arch::Architecture& architecture : {Branched(), Mixed()}) {
+    Training training(architecture);
+    const Feed whole = training.examples.feed(16);
+    const Feed part = training.examples.feed(7);
+    training.Step(whole);
+    training.Step(part);  // makes the convolutions for this count
+    const std::int64_t allocations = testing::AllocationCount();
+    const std::int64_t primitives = cpu::CountedPrimitives().created;
+    for (int i = 0; i < 5; ++i) {
+      training.Step(whole);
+      training.Step(part);
+      EXPECT_EQ(training.plan->Output(1).size(), 7u * 3);
+    }
+    EXPECT_EQ(testing::AllocationCount(), allocations);
+    EXPECT_EQ(cpu::CountedPrimitives().created, primitives);
   }
-  EXPECT_EQ(testing::AllocationCount(), before);
+}
+
+// Weights alone are brought into other layouts: each for its two passes, and its gradient back.
+TEST(CpuPlanTest, AStepReordersOnlyWeightsOfDirectConvolutions) {
+  const arch::Architecture architecture = Mixed();
+  Training training(architecture, {.exact = true});
+  std::vector<std::int64_t> weights;
+  for (const arch::Node& node : architecture.nodes()) {
+    if (node.op->name != "convolution") continue;
+    weights.push_back(architecture.node(node.operands[1]).type.shape.ElementCount());
+  }
+  reordered.clear();
+  const std::int64_t before = cpu::CountedPrimitives().reorders;
+  training.Step(training.examples.feed());
+  EXPECT_EQ(cpu::CountedPrimitives().reorders - before,
+            static_cast<std::int64_t>(reordered.size()));
+  for (const std::int64_t elements : reordered) EXPECT_THAT(weights, ::testing::Contains(elements));
+  // Images have no gradient, and the depthwise weight's is summed by the backend's own loop.
+  EXPECT_LE(reordered.size(), 3 * weights.size() - 2);
+}
+
+TEST(CpuPlanTest, WithoutConvolutionsNothingIsReordered) {
+  const std::int64_t primitives = cpu::CountedPrimitives().created;
+  Training training(testing::WithLoss(testing::Classifier(
+      {8}, {Layer("linear", {{"units", std::int64_t{8}}}), Layer("batch_norm"), Layer("relu")})));
+  training.Step(training.examples.feed());
+  EXPECT_EQ(cpu::CountedPrimitives().created, primitives);
 }
 
 TEST(CpuPlanTest, ManyDifferentCountsKeepWorking) {

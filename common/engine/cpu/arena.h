@@ -10,7 +10,7 @@
 
 namespace graft::engine::cpu {
 
-// Zeroed memory that starts at a multiple of 64 bytes. Crashes if there is none.
+// Zeroed memory that starts at a multiple of 64 bytes. Throws std::bad_alloc if there is none.
 class AlignedBuffer {
  public:
   AlignedBuffer() = default;

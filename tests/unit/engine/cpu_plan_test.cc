@@ -84,14 +84,16 @@ arch::Architecture Branched() {
        Layer("linear", {{"units", std::int64_t{10}}}), Layer("batch_norm"), Layer("relu")}));
 }
 
-// Convolutions by each method (3x3, 1x1, depthwise 5x5), and a block of a transformer.
-arch::Architecture Mixed() {
+// Convolutions by each method (3x3, 1x1 with so many filters, depthwise 5x5), and a block of a
+// transformer.
+arch::Architecture Mixed(std::int64_t filters = 8) {
   const auto linear = [](std::string operand, std::string id) {
     return Layer("linear", {{"units", std::int64_t{8}}}, {std::move(operand)}, std::move(id));
   };
   return testing::WithLoss(testing::Classifier(
       {3, 16, 16},
       {Conv(8), Layer("group_norm", {{"groups", std::int64_t{2}}}), Layer("silu"),
+       Layer("convolution", {{"filters", filters}, {"kernel", std::int64_t{1}}}),
        Layer("convolution", {{"filters", std::int64_t{8}}, {"kernel", std::int64_t{1}}}),
        Layer("convolution", {{"filters", std::int64_t{8}},
                              {"kernel", std::int64_t{5}},
@@ -245,6 +247,26 @@ TEST(CpuPlanTest, AStepReordersOnlyWeightsOfDirectConvolutions) {
   for (const std::int64_t elements : reordered) EXPECT_THAT(weights, ::testing::Contains(elements));
   // Images have no gradient, and the depthwise weight's is summed by the backend's own loop.
   EXPECT_LE(reordered.size(), 3 * weights.size() - 2);
+}
+
+// The library keeps the code of primitives; plans of one process share it.
+TEST(CpuPlanTest, OnlyNewLayersNeedNewCode) {
+  // Exported by the library, but in none of its headers.
+  const auto get_size = reinterpret_cast<dnnl_status_t (*)(int*)>(
+      dlsym(RTLD_DEFAULT, "_ZN4dnnl4impl24get_primitive_cache_sizeEPi"));
+  if (get_size == nullptr) GTEST_SKIP() << "this oneDNN does not tell the size of its cache";
+  const auto compiled = [&](const arch::Architecture& architecture) {
+    EXPECT_TRUE(cpu::CpuBackend().Compile(architecture, {.batch = 16}).ok());
+    int size = 0;
+    EXPECT_EQ(get_size(&size), dnnl_success);
+    return size;
+  };
+  const int parent = compiled(Mixed());
+  EXPECT_EQ(compiled(Mixed()), parent);
+  // The 1x1 convolution that is other and the one behind it: three passes and reorders each.
+  const int child = compiled(Mixed(/*filters=*/12));
+  EXPECT_GE(child, parent + 6);
+  EXPECT_LE(child, parent + 12);
 }
 
 TEST(CpuPlanTest, WithoutConvolutionsNothingIsReordered) {

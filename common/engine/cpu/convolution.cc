@@ -52,7 +52,9 @@ bool IsPointwise(const ConvolutionProblem& problem) {
 }
 
 ConvolutionKind KindOf(const ConvolutionProblem& problem) {
-  if (problem.groups > 1) return ConvolutionKind::kGrouped;
+  if (problem.groups > 1) {
+    return problem.weight[1] == 1 ? ConvolutionKind::kDepthwise : ConvolutionKind::kGrouped;
+  }
   if (WinogradFits(problem) && TileUse(problem.y) >= kLeastTileUse) return ConvolutionKind::kTiled;
   return IsPointwise(problem) ? ConvolutionKind::kPointwise : ConvolutionKind::kOther;
 }

@@ -44,6 +44,8 @@ std::string_view NameOf(ConvolutionKind kind) {
       return "strided 3x3";
     case ConvolutionKind::kGrouped:
       return "grouped 3x3";
+    case ConvolutionKind::kDepthwise:
+      return "depthwise";
   }
   return "";
 }

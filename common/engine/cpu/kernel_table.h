@@ -27,7 +27,8 @@ enum class ConvolutionKind {
   kTiled,      // 3x3 of stride 1 that Winograd's tiles fit; measured on 16x16
   kPointwise,  // 1x1 of stride 1, and linear layers over tokens; measured on 16x16
   kOther,      // others of one group; measured as 3x3 of stride 2 on 16x16
-  kGrouped,    // in groups, depthwise included; measured as 3x3 in 4 groups on 8x8
+  kGrouped,    // in groups; measured as 3x3 in 4 groups on 8x8
+  kDepthwise,  // a channel a group: no contest, since rounding takes longer than the products
 };
 
 // A choice that the table makes. Without one the direct method has no rival.

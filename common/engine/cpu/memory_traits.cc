@@ -17,8 +17,8 @@ constexpr MemoryTraits kByResult = {.reads_operands = false,
                                     .reads_result = true,
                                     .result_over_operand = true,
                                     .gradient_over_gradient = true};
-// Each element's derivative is a function of the operand.
-constexpr MemoryTraits kByOperand = {.gradient_over_gradient = true};
+// Each element's derivative is a function of the operand: in place where there is no backward.
+constexpr MemoryTraits kByOperand = {.result_over_operand = true, .gradient_over_gradient = true};
 
 const MemoryTraits* Find(const std::string& op) {
   static const auto* const traits = new std::map<std::string, MemoryTraits>{
@@ -34,7 +34,7 @@ const MemoryTraits* Find(const std::string& op) {
       {"global_average_pool", kReadsNothing},
       {"global_max_pool", kReadsNothing},
       {"hard_swish", kByOperand},
-      {"leaky_relu", kByOperand},
+      {"leaky_relu", kByResult},  // its slope is not below 0
       {"max_pool", kReadsNothing},
       {"pad", kReadsNothing},
       {"power_of_two", kReadsNothing},

@@ -291,12 +291,36 @@ TEST(CpuPlanTest, ManyDifferentCountsKeepWorking) {
   }
 }
 
-TEST(CpuPlanTest, InferenceNeedsLessMemoryThanTraining) {
-  const arch::Architecture architecture = Branched();
-  cpu::CpuBackend backend;
-  const auto training = backend.Compile(architecture, {.batch = 16});
-  const auto inference = backend.Compile(architecture, {.batch = 16, .gradients = false});
-  EXPECT_LT((*inference)->memory_bytes(), (*training)->memory_bytes());
+TEST(CpuPlanTest, InferenceKeepsNoValuesForABackward) {
+  const arch::Architecture architecture = testing::WithLoss(
+      testing::Classifier({3, 16, 16}, {Conv(8), Conv(8), Conv(8), Conv(8), Conv(8), Conv(8)}));
+  const auto arena_bytes = [&](bool gradients) {
+    return cpu::CpuPlan::Create(architecture, {.batch = 16, .gradients = gradients}, {})
+        .value()
+        ->arena_bytes();
+  };
+  EXPECT_LT(arena_bytes(false), arena_bytes(true) / 2);
+}
+
+// Where the last convolution passes its gradient on, the pooling's operand is gone: the operands of
+// three convolutions live (that of the first is smaller) and two gradients.
+TEST(CpuPlanTest, TrainingKeepsOnlyWhatTheBackwardReads) {
+  const arch::Architecture architecture = testing::WithLoss(
+      testing::Classifier({3, 16, 16}, {Conv(8), Conv(8), Conv(8), Layer("global_average_pool")}));
+  constexpr std::int64_t kValueBytes = std::int64_t{16} * 8 * 16 * 16 * sizeof(float);
+  const auto plan = cpu::CpuPlan::Create(architecture, {.batch = 16}, {}).value();
+  EXPECT_LT(plan->arena_bytes(), 5 * kValueBytes);
+}
+
+TEST(CpuPlanTest, ActivationsAndSumsLieInPlaceOfTheirOperands) {
+  const arch::Architecture architecture = testing::WithLoss(testing::Classifier(
+      {3, 16, 16}, {Conv(8, "", "a"), Conv(8, "input", "b"), Layer("add", {}, {"a", "b"}),
+                    Layer("gelu"), Layer("dropout", {{"rate", 0.2}}), Layer("sigmoid")}));
+  constexpr std::int64_t kValueBytes = std::int64_t{16} * 8 * 16 * 16 * sizeof(float);
+  const auto plan =
+      cpu::CpuPlan::Create(architecture, {.batch = 16, .gradients = false}, {}).value();
+  // Two convolutions and what they read, which is smaller; then the sum and the dropout's mask.
+  EXPECT_LT(plan->arena_bytes(), 3 * kValueBytes);
 }
 
 // The first one's gradients have taken the memory of the values that a second one would need.

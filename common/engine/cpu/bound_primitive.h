@@ -14,8 +14,8 @@ namespace graft::engine::cpu {
 // The engine and stream of the process; oneDNN's CPU streams hold no state.
 const dnnl::engine& CpuEngine();
 
-// Making one again costs microseconds, in another plan, too: the library keeps the code of the last
-// 1024 primitives of the process, several times what a network has. New code costs some 0.2 ms.
+// Making one again is cheap, in another plan, too: the library keeps the code of the last 1024
+// primitives of the process, several times what a network has.
 //
 // Binding pointers and executing allocate nothing on our side: the C interface takes the arguments
 // from an array, where the C++ one would build one at each call. Each counts in primitive_counts.h.

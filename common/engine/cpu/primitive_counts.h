@@ -9,7 +9,7 @@ namespace graft::engine::cpu {
 // Of the whole process since its start. Matrix products are no primitives.
 struct PrimitiveCounts {
   std::int64_t created = 0;
-  std::int64_t reorders = 0;  // executions that bring weights into or out of a layout of oneDNN's
+  std::int64_t reorders = 0;  // executions that change a layout (of weights) or round to bfloat16
 };
 
 // Thread-safe.

@@ -7,6 +7,9 @@
 #include <immintrin.h>
 #include <stdint.h>
 
+// Before a loop of few rounds over vectors, which are kept in registers only if no loop is left.
+#define GRAFT_UNROLLED _Pragma("GCC unroll 64")
+
 namespace graft::engine::cpu {
 
 inline constexpr int64_t kLanes = 16;
@@ -27,61 +30,143 @@ struct GemmOperands {
   int64_t b_row;
   float* c;
   int64_t c_row;
+  bool c_padded = false;  // rows of c may be written up to the next multiple of kLanes
 };
 
-// Rows of c and vectors along its columns that are kept in registers. `last` masks the last vector.
-template <int kRows, int kVectors>
-static inline __attribute__((always_inline)) void GemmBlock(int64_t k, const GemmOperands& at,
-                                                            __mmask16 last, bool add) {
-  __m512 sum[kRows][kVectors];
-  __mmask16 mask[kVectors];
-  for (int j = 0; j < kVectors; ++j) mask[j] = j == kVectors - 1 ? last : 0xFFFF;
-  for (int i = 0; i < kRows; ++i) {
-    for (int j = 0; j < kVectors; ++j) {
-      sum[i][j] = add ? _mm512_maskz_loadu_ps(mask[j], at.c + i * at.c_row + j * kLanes)
-                      : _mm512_setzero_ps();
-    }
+// A part of a row in a register: 16 lanes, or the half register that takes half the time. Lanes
+// that are not in `mask` are neither read nor written.
+struct Whole {
+  using Vector = __m512;
+  static constexpr __mmask16 kAll = 0xFFFF;
+  static inline Vector Zero() { return _mm512_setzero_ps(); }
+  static inline Vector Load(__mmask16 mask, const float* from) {
+    return _mm512_maskz_loadu_ps(mask, from);
   }
-  for (int64_t p = 0; p < k; ++p) {
-    __m512 b[kVectors];
-    for (int j = 0; j < kVectors; ++j) {
-      b[j] = _mm512_maskz_loadu_ps(mask[j], at.b + p * at.b_row + j * kLanes);
-    }
-    for (int i = 0; i < kRows; ++i) {
-      const __m512 a = _mm512_set1_ps(at.a[i * at.a_row + p * at.a_column]);
-      for (int j = 0; j < kVectors; ++j) sum[i][j] = _mm512_fmadd_ps(a, b[j], sum[i][j]);
-    }
+  static inline void Store(float* to, __mmask16 mask, Vector value) {
+    if (mask == kAll) return _mm512_storeu_ps(to, value);  // several times as fast
+    _mm512_mask_storeu_ps(to, mask, value);
   }
-  for (int i = 0; i < kRows; ++i) {
-    for (int j = 0; j < kVectors; ++j) {
-      _mm512_mask_storeu_ps(at.c + i * at.c_row + j * kLanes, mask[j], sum[i][j]);
+  static inline Vector Same(float value) { return _mm512_set1_ps(value); }
+  // a b + c
+  static inline Vector MultiplyAdd(Vector a, Vector b, Vector c) {
+    return _mm512_fmadd_ps(a, b, c);
+  }
+  // The larger; `b` if one is a NaN.
+  static inline Vector Max(Vector a, Vector b) { return _mm512_maskz_max_ps(0xFFFF, a, b); }
+};
+struct Half {
+  using Vector = __m256;
+  static constexpr __mmask16 kAll = 0xFF;
+  static inline Vector Zero() { return _mm256_setzero_ps(); }
+  static inline Vector Load(__mmask16 mask, const float* from) {
+    return _mm256_maskz_loadu_ps(static_cast<__mmask8>(mask), from);
+  }
+  static inline void Store(float* to, __mmask16 mask, Vector value) {
+    if (mask == kAll) return _mm256_storeu_ps(to, value);
+    _mm256_mask_storeu_ps(to, static_cast<__mmask8>(mask), value);
+  }
+  static inline Vector Same(float value) { return _mm256_set1_ps(value); }
+  static inline Vector MultiplyAdd(Vector a, Vector b, Vector c) {
+    return _mm256_fmadd_ps(a, b, c);
+  }
+  static inline Vector Max(Vector a, Vector b) { return _mm256_max_ps(a, b); }
+};
+
+// f(part, offset, mask) for each part of a row of so many elements, of which the last is a Half if
+// that holds what is left.
+template <typename F>
+static inline __attribute__((always_inline)) void ForEachPart(int64_t elements, F f) {
+  for (int64_t offset = 0; offset < elements; offset += kLanes) {
+    const int64_t left = elements - offset;
+    if (left <= kLanes / 2) {
+      f(Half(), offset, LanesOf(left));
+    } else {
+      f(Whole(), offset, LanesOf(left));
     }
   }
 }
 
-// All rows of a panel of kVectors vectors.
-template <int kRows, int kVectors>
-static void GemmPanel(int64_t m, int64_t k, GemmOperands at, __mmask16 last, bool add) {
-  const auto advance = [&at](int64_t rows) {
+// Rows of c, and along its columns kWhole vectors and one more of the kind Last, that are kept in
+// registers. `mask` is for the last vector.
+template <int kRows, int kWhole, typename Last>
+static inline __attribute__((always_inline)) void GemmBlock(int64_t k, const GemmOperands& at,
+                                                            __mmask16 mask, bool add) {
+  constexpr int64_t kLast = kWhole * kLanes;
+  const GemmOperands o = at;
+  Whole::Vector sum[kRows][kWhole + 1];
+  typename Last::Vector last_sum[kRows];
+  GRAFT_UNROLLED for (int i = 0; i < kRows; ++i) {
+    const float* const c = o.c + i * o.c_row;
+    GRAFT_UNROLLED for (int j = 0; j < kWhole; ++j) {
+      sum[i][j] = add ? Whole::Load(Whole::kAll, c + j * kLanes) : Whole::Zero();
+    }
+    last_sum[i] = add ? Last::Load(mask, c + kLast) : Last::Zero();
+  }
+  const float* a = o.a;
+  const float* b = o.b;
+  for (int64_t p = 0; p < k; ++p, a += o.a_column, b += o.b_row) {
+    Whole::Vector factors[kWhole + 1];
+    GRAFT_UNROLLED for (int j = 0; j < kWhole; ++j) factors[j] =
+        Whole::Load(Whole::kAll, b + j * kLanes);
+    const typename Last::Vector last_factor = Last::Load(mask, b + kLast);
+    GRAFT_UNROLLED for (int i = 0; i < kRows; ++i) {
+      const float factor = a[i * o.a_row];
+      GRAFT_UNROLLED for (int j = 0; j < kWhole; ++j) {
+        sum[i][j] = Whole::MultiplyAdd(Whole::Same(factor), factors[j], sum[i][j]);
+      }
+      last_sum[i] = Last::MultiplyAdd(Last::Same(factor), last_factor, last_sum[i]);
+    }
+  }
+  GRAFT_UNROLLED for (int i = 0; i < kRows; ++i) {
+    float* const c = o.c + i * o.c_row;
+    GRAFT_UNROLLED for (int j = 0; j < kWhole; ++j)
+        Whole::Store(c + j * kLanes, Whole::kAll, sum[i][j]);
+    Last::Store(c + kLast, o.c_padded ? Last::kAll : mask, last_sum[i]);
+  }
+}
+
+// GemmBlock of as many rows, up to kRows.
+template <int kRows, int kWhole, typename Last>
+static inline void GemmRows(int64_t rows, int64_t k, const GemmOperands& at, __mmask16 mask,
+                            bool add) {
+  if constexpr (kRows > 0) {
+    if (rows == kRows) return GemmBlock<kRows, kWhole, Last>(k, at, mask, add);
+    GemmRows<kRows - 1, kWhole, Last>(rows, k, at, mask, add);
+  }
+}
+
+// All rows of a panel, in blocks that are as equal as can be.
+template <int kRows, int kWhole, typename Last>
+static void GemmPanel(int64_t m, int64_t k, GemmOperands at, __mmask16 mask, bool add) {
+  for (int64_t blocks = (m + kRows - 1) / kRows; blocks > 0; --blocks) {
+    const int64_t rows = (m + blocks - 1) / blocks;
+    GemmRows<kRows, kWhole, Last>(rows, k, at, mask, add);
     at.a += rows * at.a_row;
     at.c += rows * at.c_row;
-  };
-  int64_t i = 0;
-  for (; i + kRows <= m; i += kRows, advance(kRows)) GemmBlock<kRows, kVectors>(k, at, last, add);
-  for (; i + 4 <= m; i += 4, advance(4)) GemmBlock<4, kVectors>(k, at, last, add);
-  for (; i < m; ++i, advance(1)) GemmBlock<1, kVectors>(k, at, last, add);
+    m -= rows;
+  }
+}
+
+// As many rows as 32 registers hold beside b and a.
+template <typename Last>
+static inline void GemmPanels(int64_t whole, int64_t m, int64_t k, const GemmOperands& at,
+                              __mmask16 mask, bool add) {
+  if (whole == 0) GemmPanel<12, 0, Last>(m, k, at, mask, add);
+  if (whole == 1) GemmPanel<12, 1, Last>(m, k, at, mask, add);
+  if (whole == 2) GemmPanel<8, 2, Last>(m, k, at, mask, add);
+  if (whole == 3) GemmPanel<6, 3, Last>(m, k, at, mask, add);
 }
 
 static inline void Gemm(int64_t m, int64_t n, int64_t k, GemmOperands at, bool add) {
   constexpr int64_t kWidest = 4 * kLanes;
   for (; n > 0; n -= kWidest, at.b += kWidest, at.c += kWidest) {
-    const int64_t vectors = n >= kWidest ? 4 : (n + kLanes - 1) / kLanes;
-    const __mmask16 last = LanesOf(n - (vectors - 1) * kLanes);
-    // As many rows as 32 registers hold beside b and a.
-    if (vectors == 4) GemmPanel<6, 4>(m, k, at, last, add);
-    if (vectors == 3) GemmPanel<8, 3>(m, k, at, last, add);
-    if (vectors == 2) GemmPanel<12, 2>(m, k, at, last, add);
-    if (vectors == 1) GemmPanel<12, 1>(m, k, at, last, add);
+    const int64_t whole = n >= kWidest ? 3 : (n - 1) / kLanes;
+    const int64_t left = n - whole * kLanes;
+    if (left <= kLanes / 2) {
+      GemmPanels<Half>(whole, m, k, at, LanesOf(left), add);
+    } else {
+      GemmPanels<Whole>(whole, m, k, at, LanesOf(left), add);
+    }
   }
 }
 

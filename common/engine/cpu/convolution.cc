@@ -3,6 +3,7 @@
 #include <optional>
 
 #include "common/base/status_macros.h"
+#include "common/engine/cpu/avx512_convolution.h"
 #include "common/engine/cpu/convolution_method.h"
 #include "common/engine/cpu/folded_norm.h"
 #include "common/engine/cpu/kernel.h"
@@ -38,11 +39,11 @@ ConvolutionProblem ProblemOf(const KernelContext& context) {
 // tiles fit; where less than this is left of what they save, the direct sum is faster.
 constexpr double kLeastTileUse = 0.45;
 
-double TileUse(const Extent& result) {
-  constexpr std::int64_t kTile = 4;
-  const auto covered = [](std::int64_t extent) { return (extent + kTile - 1) / kTile * kTile; };
-  return static_cast<double>(result.plane()) /
-         static_cast<double>(covered(result.height) * covered(result.width));
+double TileUse(const ConvolutionProblem& problem) {
+  const std::int64_t tile = kWinogradPatch + 1 - problem.weight[2];
+  const auto covered = [tile](std::int64_t extent) { return (extent + tile - 1) / tile * tile; };
+  return static_cast<double>(problem.y.plane()) /
+         static_cast<double>(covered(problem.y.height) * covered(problem.y.width));
 }
 
 bool IsPointwise(const ConvolutionProblem& problem) {
@@ -55,7 +56,9 @@ ConvolutionKind KindOf(const ConvolutionProblem& problem) {
   if (problem.groups > 1) {
     return problem.weight[1] == 1 ? ConvolutionKind::kDepthwise : ConvolutionKind::kGrouped;
   }
-  if (WinogradFits(problem) && TileUse(problem.y) >= kLeastTileUse) return ConvolutionKind::kTiled;
+  if (WinogradFits(problem) && TileUse(problem) >= kLeastTileUse) {
+    return problem.weight[2] == 3 ? ConvolutionKind::kTiled3 : ConvolutionKind::kTiled5;
+  }
   return IsPointwise(problem) ? ConvolutionKind::kPointwise : ConvolutionKind::kOther;
 }
 
@@ -74,7 +77,8 @@ Method FastestFor(const ConvolutionProblem& problem, const KernelContext& contex
 class FastestMethod final : public ConvolutionMethod {
  public:
   FastestMethod(const ConvolutionProblem& problem, const KernelContext& context) {
-    for (const Method method : {Method::kDirect, Method::kWinograd, Method::kBfloat16}) {
+    for (const Method method :
+         {Method::kDirect, Method::kWinograd, Method::kGemm, Method::kBfloat16}) {
       const auto part = [&](ConvolutionPass pass) {
         return FastestFor(problem, context, pass) == method;
       };
@@ -213,6 +217,8 @@ std::unique_ptr<ConvolutionMethod> MakeConvolutionMethod(Method method,
   switch (method) {
     case Method::kWinograd:
       return MakeWinogradConvolution(problem, batch);
+    case Method::kGemm:
+      return MakeGemmConvolution(problem, batch);
     case Method::kBfloat16:
       return MakeBfloat16Convolution(problem, batch);
     case Method::kDirect:

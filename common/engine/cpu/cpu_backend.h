@@ -1,11 +1,11 @@
-// The CPU backend: convolutions by Winograd's filtering (winograd.h) or oneDNN, in bfloat16 too;
-// matrix products by oneDNN, own loops for the rest.
+// The CPU backend: convolutions by our own kernels (avx512_convolution.h) or oneDNN, in bfloat16
+// too; matrix products by oneDNN, own loops for the rest.
 //
 // Layout. A batched value [C, H, W] lies channels-last ([N, H, W, C]) in the plan, everything else
 // plain. Images are brought into it once; after that only operators whose meaning it is move
 // elements. oneDNN's Winograd wants layouts in blocks of 16 channels, which small networks cannot
 // afford: blocks pad the channels, and weight gradients fall back to a reference loop below one
-// block. So the plan brings its own Winograd, for which channels-last rows are vectors as they lie.
+// block. So the plan brings its own, for which channels-last rows are vectors as they lie.
 // oneDNN's batch norm and pooling are slow channels-last; the plan brings its own, and computes a
 // batch norm with the ReLU and the pooling behind it at once (fusion.h).
 #ifndef GRAFT_COMMON_ENGINE_CPU_CPU_BACKEND_H_

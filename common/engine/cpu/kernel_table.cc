@@ -14,8 +14,8 @@
 namespace graft::engine::cpu {
 namespace {
 
-constexpr char kHeading[] = "graft kernel table 2";
-constexpr char kLetters[] = "dwb";  // by Method
+constexpr char kHeading[] = "graft kernel table 3";
+constexpr char kLetters[] = "dwgb";  // by Method
 
 // By `graft tune` on an AMD EPYC (Zen 4), one thread.
 constexpr char kDefault[] =
@@ -36,8 +36,10 @@ std::string_view NameOf(ConvolutionPass pass) {
 
 std::string_view NameOf(ConvolutionKind kind) {
   switch (kind) {
-    case ConvolutionKind::kTiled:
+    case ConvolutionKind::kTiled3:
       return "3x3";
+    case ConvolutionKind::kTiled5:
+      return "5x5";
     case ConvolutionKind::kPointwise:
       return "1x1";
     case ConvolutionKind::kOther:
@@ -112,15 +114,23 @@ absl::Status ReadPass(std::size_t contest, ConvolutionPass pass, LineReader& lin
 }  // namespace
 
 std::span<const Contest> Contests() {
-  static constexpr std::array kFloat32 = {Method::kDirect, Method::kWinograd};
-  static constexpr std::array kBoth = {Method::kDirect, Method::kWinograd, Method::kBfloat16};
-  static constexpr std::array kBfloat16 = {Method::kDirect, Method::kBfloat16};
+  using enum Method;
+  constexpr recipe::Precision kSingle = recipe::Precision::kFloat32;
+  constexpr recipe::Precision kHalf = recipe::Precision::kBfloat16;
+  static constexpr std::array kTiled = {kDirect, kWinograd, kGemm};
+  static constexpr std::array kPointwise = {kDirect, kGemm};
+  static constexpr std::array kTiledHalf = {kDirect, kWinograd, kGemm, kBfloat16};
+  static constexpr std::array kPointwiseHalf = {kDirect, kGemm, kBfloat16};
+  static constexpr std::array kOtherHalf = {kDirect, kBfloat16};
   static constexpr std::array kContests = {
-      Contest{recipe::Precision::kFloat32, ConvolutionKind::kTiled, kFloat32},
-      Contest{recipe::Precision::kBfloat16, ConvolutionKind::kTiled, kBoth},
-      Contest{recipe::Precision::kBfloat16, ConvolutionKind::kPointwise, kBfloat16},
-      Contest{recipe::Precision::kBfloat16, ConvolutionKind::kOther, kBfloat16},
-      Contest{recipe::Precision::kBfloat16, ConvolutionKind::kGrouped, kBfloat16},
+      Contest{kSingle, ConvolutionKind::kTiled3, kTiled},
+      Contest{kSingle, ConvolutionKind::kTiled5, kTiled},
+      Contest{kSingle, ConvolutionKind::kPointwise, kPointwise},
+      Contest{kHalf, ConvolutionKind::kTiled3, kTiledHalf},
+      Contest{kHalf, ConvolutionKind::kTiled5, kTiledHalf},
+      Contest{kHalf, ConvolutionKind::kPointwise, kPointwiseHalf},
+      Contest{kHalf, ConvolutionKind::kOther, kOtherHalf},
+      Contest{kHalf, ConvolutionKind::kGrouped, kOtherHalf},
   };
   return kContests;
 }

@@ -20,11 +20,12 @@ inline constexpr std::array kConvolutionPasses = {
     ConvolutionPass::kForward, ConvolutionPass::kDataGradient, ConvolutionPass::kWeightGradient};
 
 // How a pass is computed, see convolution_method.h.
-enum class Method : std::uint8_t { kDirect, kWinograd, kBfloat16 };
+enum class Method : std::uint8_t { kDirect, kWinograd, kGemm, kBfloat16 };
 
 // Convolutions whose methods compare alike.
 enum class ConvolutionKind {
-  kTiled,      // 3x3 of stride 1 that Winograd's tiles fit; measured on 16x16
+  kTiled3,     // 3x3 of stride 1 that Winograd's tiles fit; measured on 16x16
+  kTiled5,     // the same of 5x5
   kPointwise,  // 1x1 of stride 1, and linear layers over tokens; measured on 16x16
   kOther,      // others of one group; measured as 3x3 of stride 2 on 16x16
   kGrouped,    // in groups; measured as 3x3 in 4 groups on 8x8
@@ -57,7 +58,7 @@ class KernelTable {
 
   // A heading, then for each contest and pass their names, such as `bfloat16 1x1 forward`, and a
   // line for each width of the channels, with a letter for each width of the filters: `d` (direct),
-  // `w` (Winograd) or `b` (bfloat16).
+  // `w` (Winograd), `g` (GEMM) or `b` (bfloat16).
   std::string ToText() const;
 
   // The first 8 hexadecimal digits of the SHA-256 of ToText: part of the numerics class.

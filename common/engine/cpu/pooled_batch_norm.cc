@@ -25,7 +25,7 @@ struct Window {
 // `of_next` where `next` is larger than those before it, of which `largest` is the largest; else
 // `of_largest`. Of equal elements the first one counts; a NaN is larger than anything.
 GRAFT_INLINE float Pick(float largest, float next, float of_largest, float of_next) {
-  return (next > largest) | (next != next) ? of_next : of_largest;
+  return ((next > largest) | (next != next)) ? of_next : of_largest;
 }
 
 // The largest of the first two elements, of the first three and of all.

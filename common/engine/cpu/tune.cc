@@ -30,7 +30,9 @@ constexpr int kRounds = 7;
 ConvolutionProblem ProblemOf(ConvolutionKind kind, std::int64_t channels, std::int64_t filters) {
   const std::int64_t groups = kind == ConvolutionKind::kGrouped ? 4 : 1;
   const std::int64_t side = kind == ConvolutionKind::kGrouped ? 8 : 16;
-  const std::int64_t taps = kind == ConvolutionKind::kPointwise ? 1 : 3;
+  const std::int64_t taps = kind == ConvolutionKind::kPointwise ? 1
+                            : kind == ConvolutionKind::kTiled5  ? 5
+                                                                : 3;
   const std::int64_t stride = kind == ConvolutionKind::kOther ? 2 : 1;
   const std::int64_t padding = taps / 2;
   return {.x = {.channels = groups * channels, .height = side, .width = side},
@@ -124,6 +126,7 @@ std::vector<Method> MethodsHere(const Contest& contest) {
     const bool here =
         method == Method::kDirect ||
         (method == Method::kWinograd && WinogradFits(ProblemOf(contest.kind, 1, 1))) ||
+        (method == Method::kGemm && GemmFits(ProblemOf(contest.kind, 1, 1))) ||
         (method == Method::kBfloat16 && HaveBfloat16());
     if (here) methods.push_back(method);
   }
@@ -169,7 +172,7 @@ absl::StatusOr<KernelTable> Measure(const std::function<void(double)>& on_progre
 
 absl::StatusOr<KernelTable> TuneKernels(int threads,
                                         const std::function<void(double)>& on_progress) {
-  if (!WinogradFits(ProblemOf(ConvolutionKind::kTiled, 1, 1))) {
+  if (!WinogradFits(ProblemOf(ConvolutionKind::kTiled3, 1, 1))) {
     return absl::FailedPreconditionError(
         "there is nothing to tune: without AVX-512 all convolutions are direct");
   }

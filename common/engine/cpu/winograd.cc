@@ -1,4 +1,14 @@
-#include "common/engine/cpu/winograd.h"
+// Winograd's minimal filtering F(4x4, 3x3) and F(2x2, 5x5), channels-last (A. Lavin, S. Gray, "Fast
+// Algorithms for Convolutional Neural Networks", CVPR 2016).
+//
+// Each tile of 4x4 (2x2) results y takes a patch of 6x6 elements d of x, per channel:
+//   y = A^T [ sum over channels of (G w G^T) (B^T d B) ] A
+// where the product is element by element: for each of the 36 points a matrix product of
+// [tiles, channels] and [channels, filters] is left, with 36 multiplications where the direct sum
+// has 144 (100). Both have the points 0, 1, -1, 2, -2 and infinity along an axis, and so one B. The
+// gradients are those of this equation: dx is a convolution with turned weights, dw =
+// G^T [ sum over tiles of (A dy A^T) (B^T d B) ] G.
+#include "common/engine/cpu/avx512_convolution.h"
 
 #ifdef __AVX512F__
 
@@ -9,95 +19,123 @@
 namespace graft::engine::cpu {
 namespace {
 
-constexpr int64_t kTile = 4;            // results along an axis
-constexpr int64_t kPatch = 6;           // elements along an axis that they take
-constexpr int64_t kPoints = 36;         // of a transformed patch
-constexpr int64_t kKernel = 3;          // taps along an axis
-constexpr int64_t kTaps = 9;            // of a kernel
-constexpr int64_t kTilesPerBlock = 36;  // whose transformed values the second cache holds
+constexpr int64_t kPatch = kWinogradPatch;
+constexpr int64_t kPoints = kPatch * kPatch;  // of a transformed patch
+constexpr int64_t kTilesPerBlock = 36;        // whose transformed values the second cache holds
 
-using Vector = __m512;
+// The transforms take vectors of the part P of the channels, see avx512_gemm.h.
+template <typename P>
+using Vector = typename P::Vector;
 
-inline Vector Scaled(Vector a, float factor) { return _mm512_mul_ps(a, _mm512_set1_ps(factor)); }
+template <typename P>
+inline Vector<P> Scaled(Vector<P> a, float factor) {
+  return a * P::Same(factor);
+}
 // a factor + b
-inline Vector Fused(Vector a, float factor, Vector b) {
-  return _mm512_fmadd_ps(a, _mm512_set1_ps(factor), b);
+template <typename P>
+inline Vector<P> Fused(Vector<P> a, float factor, Vector<P> b) {
+  return P::MultiplyAdd(a, P::Same(factor), b);
 }
 
-// B^T d
-inline __attribute__((always_inline)) void PatchTransform(const Vector* d, Vector* out) {
-  const Vector even = Fused(d[2], -4, d[4]);
-  const Vector odd = Fused(d[1], -4, d[3]);
-  const Vector even_difference = d[4] - d[2];
-  const Vector odd_difference = Scaled(d[3] - d[1], 2);
-  out[0] = Fused(d[0], 4, Fused(d[2], -5, d[4]));
-  out[1] = even + odd;
-  out[2] = even - odd;
-  out[3] = even_difference + odd_difference;
-  out[4] = even_difference - odd_difference;
-  out[5] = Fused(d[1], 4, Fused(d[3], -5, d[5]));
+// out[6] = B^T d[6]
+struct PatchTransform {
+  template <typename P>
+  static inline __attribute__((always_inline)) void Apply(const Vector<P>* d, Vector<P>* out) {
+    const Vector<P> even = Fused<P>(d[2], -4, d[4]);
+    const Vector<P> odd = Fused<P>(d[1], -4, d[3]);
+    const Vector<P> even_difference = d[4] - d[2];
+    const Vector<P> odd_difference = Scaled<P>(d[3] - d[1], 2);
+    out[0] = Fused<P>(d[0], 4, Fused<P>(d[2], -5, d[4]));
+    out[1] = even + odd;
+    out[2] = even - odd;
+    out[3] = even_difference + odd_difference;
+    out[4] = even_difference - odd_difference;
+    out[5] = Fused<P>(d[1], 4, Fused<P>(d[3], -5, d[5]));
+  }
+};
+
+// out[6]: the polynomial of coefficients c[kTerms] at 0, 1, -1, 2, -2 and infinity, those of 1 and
+// 2 and their negatives times `near` and `far`. The points of a pair share the even and the odd
+// part.
+template <int kTerms, typename P>
+inline __attribute__((always_inline)) void Evaluate(const Vector<P>* c, float zero, float near,
+                                                    float far, Vector<P>* out) {
+  Vector<P> near_parts[2] = {c[0], c[1]};
+  Vector<P> far_parts[2] = {Scaled<P>(c[0], far), Scaled<P>(c[1], 2 * far)};
+  GRAFT_UNROLLED for (int i = 2; i < kTerms; ++i) {
+    near_parts[i % 2] += c[i];
+    far_parts[i % 2] = Fused<P>(c[i], far * static_cast<float>(1 << i), far_parts[i % 2]);
+  }
+  out[0] = Scaled<P>(c[0], zero);
+  out[1] = Scaled<P>(near_parts[0] + near_parts[1], near);
+  out[2] = Scaled<P>(near_parts[0] - near_parts[1], near);
+  out[3] = far_parts[0] + far_parts[1];
+  out[4] = far_parts[0] - far_parts[1];
+  out[5] = c[kTerms - 1];
 }
 
-// A^T m
-inline __attribute__((always_inline)) void ResultTransform(const Vector* m, Vector* out) {
-  const Vector near_sum = m[1] + m[2];
-  const Vector near_difference = m[1] - m[2];
-  const Vector far_sum = m[3] + m[4];
-  const Vector far_difference = m[3] - m[4];
-  out[0] = m[0] + near_sum + far_sum;
-  out[1] = Fused(far_difference, 2, near_difference);
-  out[2] = Fused(far_sum, 4, near_sum);
-  out[3] = Fused(far_difference, 8, near_difference) + m[5];
+// Evaluate's transpose: out[kTerms] from m[6].
+template <int kTerms, typename P>
+inline __attribute__((always_inline)) void SumPowers(const Vector<P>* m, float zero, float near,
+                                                     float far, Vector<P>* out) {
+  const Vector<P> nears[2] = {Scaled<P>(m[1] + m[2], near), Scaled<P>(m[1] - m[2], near)};
+  const Vector<P> fars[2] = {m[3] + m[4], m[3] - m[4]};
+  GRAFT_UNROLLED for (int i = 0; i < kTerms; ++i) {
+    out[i] = Fused<P>(fars[i % 2], far * static_cast<float>(1 << i), nears[i % 2]);
+  }
+  out[0] = Fused<P>(m[0], zero, out[0]);
+  out[kTerms - 1] += m[5];
 }
 
-// A y
-inline __attribute__((always_inline)) void GradientTransform(const Vector* y, Vector* out) {
-  const Vector near_even = y[0] + y[2];
-  const Vector near_odd = y[1] + y[3];
-  const Vector far_even = Fused(y[2], 4, y[0]);
-  const Vector far_odd = Fused(y[3], 8, Scaled(y[1], 2));
-  out[0] = y[0];
-  out[1] = near_even + near_odd;
-  out[2] = near_even - near_odd;
-  out[3] = far_even + far_odd;
-  out[4] = far_even - far_odd;
-  out[5] = y[3];
-}
+// out[kTile] = A^T m[6]
+template <int kTile>
+struct ResultTransform {
+  template <typename P>
+  static inline __attribute__((always_inline)) void Apply(const Vector<P>* m, Vector<P>* out) {
+    SumPowers<kTile, P>(m, 1, 1, 1, out);
+  }
+};
 
-// G w
-inline __attribute__((always_inline)) void KernelTransform(const Vector* w, Vector* out) {
-  const Vector outer = w[0] + w[2];
-  const Vector far_outer = Fused(w[2], 1.0F / 6, Scaled(w[0], 1.0F / 24));
-  out[0] = Scaled(w[0], 0.25F);
-  out[1] = Scaled(outer + w[1], -1.0F / 6);
-  out[2] = Scaled(outer - w[1], -1.0F / 6);
-  out[3] = Fused(w[1], 1.0F / 12, far_outer);
-  out[4] = Fused(w[1], -1.0F / 12, far_outer);
-  out[5] = w[2];
-}
+// out[6] = A y[kTile]
+template <int kTile>
+struct GradientTransform {
+  template <typename P>
+  static inline __attribute__((always_inline)) void Apply(const Vector<P>* y, Vector<P>* out) {
+    Evaluate<kTile, P>(y, 1, 1, 1, out);
+  }
+};
 
-// G^T u
-inline __attribute__((always_inline)) void KernelGradientTransform(const Vector* u, Vector* out) {
-  const Vector near_sum = Scaled(u[1] + u[2], -1.0F / 6);
-  const Vector far_sum = u[3] + u[4];
-  out[0] = Fused(u[0], 0.25F, Fused(far_sum, 1.0F / 24, near_sum));
-  out[1] = Fused(u[2] - u[1], 1.0F / 6, Scaled(u[3] - u[4], 1.0F / 12));
-  out[2] = Fused(far_sum, 1.0F / 6, near_sum) + u[5];
-}
+// out[6] = G w[kTaps]
+template <int kTaps>
+struct KernelTransform {
+  template <typename P>
+  static inline __attribute__((always_inline)) void Apply(const Vector<P>* w, Vector<P>* out) {
+    Evaluate<kTaps, P>(w, 0.25F, -1.0F / 6, 1.0F / 24, out);
+  }
+};
+
+// out[kTaps] = G^T u[6]
+template <int kTaps>
+struct KernelGradientTransform {
+  template <typename P>
+  static inline __attribute__((always_inline)) void Apply(const Vector<P>* u, Vector<P>* out) {
+    SumPowers<kTaps, P>(u, 0.25F, -1.0F / 6, 1.0F / 24, out);
+  }
+};
 
 // Applies a transform to the columns of in[kFrom][kFrom], then to the rows: out[kTo][kTo].
-template <int kFrom, int kTo, typename Transform>
-inline __attribute__((always_inline)) void Both(const Vector (*in)[kFrom], Transform transform,
-                                                Vector (*out)[kTo]) {
-  Vector half[kTo][kFrom];
-  for (int j = 0; j < kFrom; ++j) {
-    Vector column[kFrom];
-    Vector transformed[kTo];
-    for (int i = 0; i < kFrom; ++i) column[i] = in[i][j];
-    transform(column, transformed);
-    for (int i = 0; i < kTo; ++i) half[i][j] = transformed[i];
+template <typename Transform, typename P, int kFrom, int kTo>
+inline __attribute__((always_inline)) void Both(const Vector<P> (&in)[kFrom][kFrom],
+                                                Vector<P> (&out)[kTo][kTo]) {
+  Vector<P> half[kTo][kFrom];
+  GRAFT_UNROLLED for (int j = 0; j < kFrom; ++j) {
+    Vector<P> column[kFrom];
+    Vector<P> transformed[kTo];
+    GRAFT_UNROLLED for (int i = 0; i < kFrom; ++i) column[i] = in[i][j];
+    Transform::template Apply<P>(column, transformed);
+    GRAFT_UNROLLED for (int i = 0; i < kTo; ++i) half[i][j] = transformed[i];
   }
-  for (int i = 0; i < kTo; ++i) transform(half[i], out[i]);
+  GRAFT_UNROLLED for (int i = 0; i < kTo; ++i) Transform::template Apply<P>(half[i], out[i]);
 }
 
 int64_t RoundUp(int64_t elements) { return (elements + kLanes - 1) / kLanes * kLanes; }
@@ -105,11 +143,13 @@ int64_t Smaller(int64_t a, int64_t b) { return a < b ? a : b; }
 
 // The tiles of all images, in order.
 struct Tiling {
-  explicit Tiling(const WinogradShape& shape)
-      : rows((shape.out_height + kTile - 1) / kTile),
-        columns((shape.out_width + kTile - 1) / kTile),
+  explicit Tiling(const ConvolutionShape& shape)
+      : tile(kPatch + 1 - shape.kernel),
+        rows((shape.out_height + tile - 1) / tile),
+        columns((shape.out_width + tile - 1) / tile),
         count(shape.count * rows * columns) {}
 
+  int64_t tile;  // results along an axis
   int64_t rows;
   int64_t columns;
   int64_t count;
@@ -119,8 +159,8 @@ struct Tiling {
 struct TilePosition {
   TilePosition(const Tiling& tiling, int64_t tile)
       : image(tile / (tiling.rows * tiling.columns)),
-        y(tile / tiling.columns % tiling.rows * kTile),
-        x(tile % tiling.columns * kTile) {}
+        y(tile / tiling.columns % tiling.rows * tiling.tile),
+        x(tile % tiling.columns * tiling.tile) {}
 
   int64_t image;
   int64_t y;
@@ -137,51 +177,52 @@ struct Square {
     return top >= 0 && left >= 0 && top + size <= height && left + size <= width;
   }
   // The vector of channels from `channel` at (i, j) of the square; zeros outside the plane.
-  template <bool kInside>
-  inline __attribute__((always_inline)) Vector Load(int64_t i, int64_t j, int64_t channel,
-                                                    __mmask16 lanes) const {
+  template <typename P, bool kInside>
+  inline __attribute__((always_inline)) Vector<P> Load(int64_t i, int64_t j, int64_t channel,
+                                                       __mmask16 lanes) const {
     const int64_t y = top + i;
     const int64_t x = left + j;
     const bool outside = y < 0 || y >= height || x < 0 || x >= width;
-    if (!kInside && outside) return _mm512_setzero_ps();
-    return _mm512_maskz_loadu_ps(lanes, plane + (y * width + x) * channels + channel);
+    if (!kInside && outside) return P::Zero();
+    return P::Load(lanes, plane + (y * width + x) * channels + channel);
   }
 };
 
 // Transforms the square, kFrom elements along an axis, into row `row` of the points' matrices
 // [kPoints, kTilesPerBlock, stride].
-template <int kFrom, bool kInside, typename Transform>
-inline __attribute__((always_inline)) void TransformElements(const Square& square,
-                                                             Transform transform, int64_t row,
-                                                             int64_t stride, float* points) {
-  for (int64_t channel = 0; channel < square.channels; channel += kLanes) {
-    const __mmask16 lanes = LanesOf(square.channels - channel);
-    Vector in[kFrom][kFrom];
-    for (int i = 0; i < kFrom; ++i) {
-      for (int j = 0; j < kFrom; ++j) in[i][j] = square.Load<kInside>(i, j, channel, lanes);
-    }
-    Vector out[kPatch][kPatch];
-    Both<kFrom, kPatch>(in, transform, out);
-    for (int point = 0; point < kPoints; ++point) {
-      _mm512_storeu_ps(points + (point * kTilesPerBlock + row) * stride + channel,
-                       out[point / kPatch][point % kPatch]);
-    }
-  }
-}
-
-template <int kFrom, typename Transform>
-inline __attribute__((always_inline)) void TransformSquare(const Square& square,
-                                                           Transform transform, int64_t row,
-                                                           float* points) {
+template <typename Transform, int kFrom, bool kInside>
+inline __attribute__((always_inline)) void TransformElements(const Square& square, int64_t row,
+                                                             float* points) {
   const int64_t stride = RoundUp(square.channels);
+  ForEachPart(
+      square.channels, [&](auto part, int64_t channel, __mmask16 lanes)
+                           __attribute__((always_inline)) {
+                             using P = decltype(part);
+                             Vector<P> in[kFrom][kFrom];
+                             GRAFT_UNROLLED for (int i = 0; i < kFrom; ++i) {
+                               GRAFT_UNROLLED for (int j = 0; j < kFrom; ++j) in[i][j] =
+                                   square.Load<P, kInside>(i, j, channel, lanes);
+                             }
+                             Vector<P> out[kPatch][kPatch];
+                             Both<Transform, P>(in, out);
+                             GRAFT_UNROLLED for (int point = 0; point < kPoints; ++point) {
+                               P::Store(points + (point * kTilesPerBlock + row) * stride + channel,
+                                        P::kAll, out[point / kPatch][point % kPatch]);
+                             }
+                           });
+}
+
+template <typename Transform, int kFrom>
+inline __attribute__((always_inline)) void TransformSquare(const Square& square, int64_t row,
+                                                           float* points) {
   if (square.Inside()) {
-    TransformElements<kFrom, true>(square, transform, row, stride, points);
+    TransformElements<Transform, kFrom, true>(square, row, points);
   } else {
-    TransformElements<kFrom, false>(square, transform, row, stride, points);
+    TransformElements<Transform, kFrom, false>(square, row, points);
   }
 }
 
-void TransformPatch(const WinogradShape& shape, const Tiling& tiling, int64_t tile, int64_t row,
+void TransformPatch(const ConvolutionShape& shape, const Tiling& tiling, int64_t tile, int64_t row,
                     const float* x, float* points) {
   const TilePosition at(tiling, tile);
   const Square patch{x + at.image * shape.height * shape.width * shape.channels,
@@ -191,11 +232,12 @@ void TransformPatch(const WinogradShape& shape, const Tiling& tiling, int64_t ti
                      at.y - shape.pad_top,
                      at.x - shape.pad_left,
                      kPatch};
-  TransformSquare<kPatch>(patch, PatchTransform, row, points);
+  TransformSquare<PatchTransform, kPatch>(patch, row, points);
 }
 
-void TransformGradient(const WinogradShape& shape, const Tiling& tiling, int64_t tile, int64_t row,
-                       const float* dy, float* points) {
+template <int kTile>
+void TransformGradient(const ConvolutionShape& shape, const Tiling& tiling, int64_t tile,
+                       int64_t row, const float* dy, float* points) {
   const TilePosition at(tiling, tile);
   const Square results{dy + at.image * shape.out_height * shape.out_width * shape.filters,
                        shape.out_height,
@@ -204,11 +246,12 @@ void TransformGradient(const WinogradShape& shape, const Tiling& tiling, int64_t
                        at.y,
                        at.x,
                        kTile};
-  TransformSquare<kTile>(results, GradientTransform, row, points);
+  TransformSquare<GradientTransform<kTile>, kTile>(results, row, points);
 }
 
 // Row `row` of the points' matrices into a tile of y.
-void StoreResults(const WinogradShape& shape, const Tiling& tiling, int64_t tile, int64_t row,
+template <int kTile>
+void StoreResults(const ConvolutionShape& shape, const Tiling& tiling, int64_t tile, int64_t row,
                   const float* points, const float* bias, float floor, float* y) {
   const TilePosition at(tiling, tile);
   const int64_t stride = RoundUp(shape.filters);
@@ -216,30 +259,31 @@ void StoreResults(const WinogradShape& shape, const Tiling& tiling, int64_t tile
   const int64_t width = Smaller(kTile, shape.out_width - at.x);
   float* const corner =
       y + ((at.image * shape.out_height + at.y) * shape.out_width + at.x) * shape.filters;
-  for (int64_t filter = 0; filter < shape.filters; filter += kLanes) {
-    const __mmask16 lanes = LanesOf(shape.filters - filter);
-    Vector in[kPatch][kPatch];
-    for (int point = 0; point < kPoints; ++point) {
-      in[point / kPatch][point % kPatch] =
-          _mm512_loadu_ps(points + (point * kTilesPerBlock + row) * stride + filter);
-    }
-    Vector out[kTile][kTile];
-    Both<kPatch, kTile>(in, ResultTransform, out);
-    const Vector shift =
-        bias == nullptr ? _mm512_setzero_ps() : _mm512_maskz_loadu_ps(lanes, bias + filter);
-    for (int64_t i = 0; i < height; ++i) {
-      for (int64_t j = 0; j < width; ++j) {
-        float* const to = corner + (i * shape.out_width + j) * shape.filters + filter;
-        // In this order a NaN stays.
-        const Vector result = _mm512_maskz_max_ps(lanes, _mm512_set1_ps(floor), out[i][j] + shift);
-        _mm512_mask_storeu_ps(to, lanes, result);
-      }
-    }
-  }
+  ForEachPart(
+      shape.filters, [&](auto part, int64_t filter,
+                         __mmask16 lanes) __attribute__((always_inline)) {
+        using P = decltype(part);
+        Vector<P> in[kPatch][kPatch];
+        GRAFT_UNROLLED for (int point = 0; point < kPoints; ++point) {
+          in[point / kPatch][point % kPatch] =
+              P::Load(lanes, points + (point * kTilesPerBlock + row) * stride + filter);
+        }
+        Vector<P> out[kTile][kTile];
+        Both<ResultTransform<kTile>, P>(in, out);
+        const Vector<P> shift = bias == nullptr ? P::Zero() : P::Load(lanes, bias + filter);
+        for (int64_t i = 0; i < height; ++i) {
+          for (int64_t j = 0; j < width; ++j) {
+            // In this order a NaN stays.
+            P::Store(corner + (i * shape.out_width + j) * shape.filters + filter, lanes,
+                     P::Max(P::Same(floor), out[i][j] + shift));
+          }
+        }
+      });
 }
 
-// weight: [outer, inner] kernels with the given strides -> [kPoints, outer, inner]; kernels turned
-// if `turned`.
+// weight: [outer, inner] kernels, kTaps along an axis, with the given strides -> [kPoints, outer,
+// inner]; kernels turned if `turned`.
+template <int kTaps>
 void TransformKernels(const float* weight, int64_t outer, int64_t outer_stride, int64_t inner,
                       int64_t inner_stride, bool turned, float* transformed) {
   const __m512i offsets =
@@ -250,14 +294,14 @@ void TransformKernels(const float* weight, int64_t outer, int64_t outer_stride, 
     for (int64_t i = 0; i < inner; i += kLanes) {
       const __mmask16 lanes = LanesOf(inner - i);
       const float* const kernels = weight + o * outer_stride + i * inner_stride;
-      Vector in[kKernel][kKernel];
-      for (int tap = 0; tap < kTaps; ++tap) {
-        const int64_t from = turned ? kTaps - 1 - tap : tap;
-        in[tap / kKernel][tap % kKernel] = _mm512_mask_i32gather_ps(
-            _mm512_setzero_ps(), lanes, offsets, kernels + from, sizeof(float));
+      Whole::Vector in[kTaps][kTaps];
+      for (int tap = 0; tap < kTaps * kTaps; ++tap) {
+        const int64_t from = turned ? kTaps * kTaps - 1 - tap : tap;
+        in[tap / kTaps][tap % kTaps] = _mm512_mask_i32gather_ps(_mm512_setzero_ps(), lanes, offsets,
+                                                                kernels + from, sizeof(float));
       }
-      Vector out[kPatch][kPatch];
-      Both<kKernel, kPatch>(in, KernelTransform, out);
+      Whole::Vector out[kPatch][kPatch];
+      Both<KernelTransform<kTaps>, Whole>(in, out);
       for (int point = 0; point < kPoints; ++point) {
         _mm512_mask_storeu_ps(transformed + (point * outer + o) * inner + i, lanes,
                               out[point / kPatch][point % kPatch]);
@@ -266,26 +310,27 @@ void TransformKernels(const float* weight, int64_t outer, int64_t outer_stride, 
   }
 }
 
-// transformed: [kPoints, channels, filters] -> dweight: [filters, channels, 3, 3]
+// transformed: [kPoints, channels, RoundUp(filters)] -> dweight: [filters, channels, kTaps, kTaps]
+template <int kTaps>
 void StoreWeightGradient(const float* transformed, int64_t channels, int64_t filters,
                          float* dweight) {
   const __m512i offsets =
-      _mm512_mullo_epi32(_mm512_set1_epi32(static_cast<int>(channels * kTaps)),
+      _mm512_mullo_epi32(_mm512_set1_epi32(static_cast<int>(channels * kTaps * kTaps)),
                          _mm512_set_epi32(15, 14, 13, 12, 11, 10, 9, 8, 7, 6, 5, 4, 3, 2, 1, 0));
 #pragma omp parallel for schedule(static) if (channels * filters > 1024)
   for (int64_t c = 0; c < channels; ++c) {
     for (int64_t f = 0; f < filters; f += kLanes) {
       const __mmask16 lanes = LanesOf(filters - f);
-      Vector in[kPatch][kPatch];
+      Whole::Vector in[kPatch][kPatch];
       for (int point = 0; point < kPoints; ++point) {
-        in[point / kPatch][point % kPatch] =
-            _mm512_maskz_loadu_ps(lanes, transformed + (point * channels + c) * filters + f);
+        in[point / kPatch][point % kPatch] = _mm512_maskz_loadu_ps(
+            lanes, transformed + (point * channels + c) * RoundUp(filters) + f);
       }
-      Vector out[kKernel][kKernel];
-      Both<kPatch, kKernel>(in, KernelGradientTransform, out);
-      float* const kernels = dweight + (f * channels + c) * kTaps;
-      for (int tap = 0; tap < kTaps; ++tap) {
-        _mm512_mask_i32scatter_ps(kernels + tap, lanes, offsets, out[tap / kKernel][tap % kKernel],
+      Whole::Vector out[kTaps][kTaps];
+      Both<KernelGradientTransform<kTaps>, Whole>(in, out);
+      float* const kernels = dweight + (f * channels + c) * kTaps * kTaps;
+      for (int tap = 0; tap < kTaps * kTaps; ++tap) {
+        _mm512_mask_i32scatter_ps(kernels + tap, lanes, offsets, out[tap / kTaps][tap % kTaps],
                                   sizeof(float));
       }
     }
@@ -294,34 +339,13 @@ void StoreWeightGradient(const float* transformed, int64_t channels, int64_t fil
 
 int64_t PointsElements(int64_t channels) { return kPoints * kTilesPerBlock * RoundUp(channels); }
 
-int64_t BlockElements(const WinogradShape& shape) {
+int64_t BlockElements(const ConvolutionShape& shape) {
   return PointsElements(shape.channels) + PointsElements(shape.filters);
 }
 
-}  // namespace
-
-bool HaveWinograd() { return __builtin_cpu_supports("avx512f") != 0; }
-
-int64_t WinogradWeightElements(int64_t channels, int64_t filters) {
-  return kPoints * channels * filters;
-}
-
-int64_t WinogradScratchElements(const WinogradShape& shape, int threads) {
-  return BlockElements(shape) * threads;
-}
-
-void TransformWeight(const float* weight, int64_t filters, int64_t channels, float* transformed) {
-  TransformKernels(weight, channels, kTaps, filters, channels * kTaps, false, transformed);
-}
-
-void TransformTurnedWeight(const float* weight, int64_t filters, int64_t channels,
-                           float* transformed) {
-  TransformKernels(weight, filters, channels * kTaps, channels, kTaps, true, transformed);
-}
-
-void WinogradConvolution(const WinogradShape& shape, const float* x,
-                         const float* transformed_weight, const float* bias, float floor,
-                         float* scratch, float* y) {
+template <int kTile>
+void ConvolveTiles(const ConvolutionShape& shape, const float* x, const float* transformed_weight,
+                   const float* bias, float floor, float* scratch, float* y) {
   const Tiling tiling(shape);
   const int64_t blocks = (tiling.count + kTilesPerBlock - 1) / kTilesPerBlock;
   const int64_t in_stride = RoundUp(shape.channels);
@@ -337,19 +361,20 @@ void WinogradConvolution(const WinogradShape& shape, const float* x,
       Gemm(tiles, shape.filters, shape.channels,
            {patches + point * kTilesPerBlock * in_stride, in_stride, 1,
             transformed_weight + point * shape.channels * shape.filters, shape.filters,
-            results + point * kTilesPerBlock * out_stride, out_stride},
+            results + point * kTilesPerBlock * out_stride, out_stride, /*c_padded=*/true},
            /*add=*/false);
     }
     for (int64_t t = 0; t < tiles; ++t) {
-      StoreResults(shape, tiling, first + t, t, results, bias, floor, y);
+      StoreResults<kTile>(shape, tiling, first + t, t, results, bias, floor, y);
     }
   }
 }
 
-// Threads share a block: each takes some of its tiles, then some of the points, so that a point's
-// sum has one order whatever their number.
-void WinogradWeightGradient(const WinogradShape& shape, const float* x, const float* dy,
-                            float* transformed, float* scratch, float* dweight) {
+// transformed: [kPoints, channels, RoundUp(filters)]. Threads share a block: each takes some of its
+// tiles, then some of the points, so that a point's sum has one order whatever their number.
+template <int kTile>
+void TransformedWeightGradient(const ConvolutionShape& shape, const float* x, const float* dy,
+                               float* scratch, float* transformed) {
   const Tiling tiling(shape);
   const int64_t in_stride = RoundUp(shape.channels);
   const int64_t out_stride = RoundUp(shape.filters);
@@ -361,18 +386,83 @@ void WinogradWeightGradient(const WinogradShape& shape, const float* x, const fl
 #pragma omp for schedule(static)
     for (int64_t t = 0; t < tiles; ++t) {
       TransformPatch(shape, tiling, first + t, t, x, patches);
-      TransformGradient(shape, tiling, first + t, t, dy, gradients);
+      TransformGradient<kTile>(shape, tiling, first + t, t, dy, gradients);
     }
 #pragma omp for schedule(static)
     for (int64_t point = 0; point < kPoints; ++point) {
       Gemm(shape.channels, shape.filters, tiles,
            {patches + point * kTilesPerBlock * in_stride, 1, in_stride,
             gradients + point * kTilesPerBlock * out_stride, out_stride,
-            transformed + point * shape.channels * shape.filters, shape.filters},
+            transformed + point * shape.channels * out_stride, out_stride, /*c_padded=*/true},
            /*add=*/first > 0);
     }
   }
-  StoreWeightGradient(transformed, shape.channels, shape.filters, dweight);
+}
+
+// A number that is known at compilation.
+template <int kValue>
+struct Constant {
+  constexpr operator int() const { return kValue; }
+};
+
+// f(a Constant of the kernel's size)
+template <typename F>
+void ForKernel(int64_t kernel, F f) {
+  if (kernel == 3) f(Constant<3>());
+  if (kernel == 5) f(Constant<5>());
+}
+
+int64_t WeightElements(const ConvolutionShape& shape) {
+  return kPoints * shape.channels * RoundUp(shape.filters);
+}
+
+int64_t ScratchElements(const ConvolutionShape& shape, int threads) {
+  return BlockElements(shape) * threads;
+}
+
+// -> [kPoints, channels, filters]
+void TransformWeight(const ConvolutionShape& shape, const float* weight, float* transformed) {
+  const int64_t taps = shape.kernel * shape.kernel;
+  ForKernel(shape.kernel, [&](auto size) {
+    TransformKernels<size>(weight, shape.channels, taps, shape.filters, shape.channels * taps,
+                           /*turned=*/false, transformed);
+  });
+}
+
+// -> [kPoints, filters, channels]
+void TransformTurnedWeight(const ConvolutionShape& shape, const float* weight, float* transformed) {
+  const int64_t taps = shape.kernel * shape.kernel;
+  ForKernel(shape.kernel, [&](auto size) {
+    TransformKernels<size>(weight, shape.filters, shape.channels * taps, shape.channels, taps,
+                           /*turned=*/true, transformed);
+  });
+}
+
+void Convolve(const ConvolutionShape& shape, const float* x, const float* transformed_weight,
+              const float* bias, float floor, float* scratch, float* y) {
+  ForKernel(shape.kernel, [&](auto size) {
+    ConvolveTiles<kPatch + 1 - size>(shape, x, transformed_weight, bias, floor, scratch, y);
+  });
+}
+
+void WeightGradient(const ConvolutionShape& shape, const float* x, const float* dy,
+                    float* transformed, float* scratch, float* dweight) {
+  ForKernel(shape.kernel, [&](auto size) {
+    TransformedWeightGradient<kPatch + 1 - size>(shape, x, dy, scratch, transformed);
+    StoreWeightGradient<size>(transformed, shape.channels, shape.filters, dweight);
+  });
+}
+
+}  // namespace
+
+const Avx512Convolution* WinogradConvolution() {
+  static constexpr Avx512Convolution kFunctions = {.weight_elements = WeightElements,
+                                                   .scratch_elements = ScratchElements,
+                                                   .transform_weight = TransformWeight,
+                                                   .transform_turned_weight = TransformTurnedWeight,
+                                                   .convolve = Convolve,
+                                                   .weight_gradient = WeightGradient};
+  return HaveAvx512() ? &kFunctions : nullptr;
 }
 
 }  // namespace graft::engine::cpu
@@ -381,15 +471,7 @@ void WinogradWeightGradient(const WinogradShape& shape, const float* x, const fl
 
 namespace graft::engine::cpu {
 
-bool HaveWinograd() { return false; }
-std::int64_t WinogradWeightElements(std::int64_t, std::int64_t) { return 0; }
-std::int64_t WinogradScratchElements(const WinogradShape&, int) { return 0; }
-void TransformWeight(const float*, std::int64_t, std::int64_t, float*) {}
-void TransformTurnedWeight(const float*, std::int64_t, std::int64_t, float*) {}
-void WinogradConvolution(const WinogradShape&, const float*, const float*, const float*, float,
-                         float*, float*) {}
-void WinogradWeightGradient(const WinogradShape&, const float*, const float*, float*, float*,
-                            float*) {}
+const Avx512Convolution* WinogradConvolution() { return nullptr; }
 
 }  // namespace graft::engine::cpu
 

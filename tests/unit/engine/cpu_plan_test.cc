@@ -256,7 +256,7 @@ TEST(CpuPlanTest, OnlyNewLayersNeedNewCode) {
       dlsym(RTLD_DEFAULT, "_ZN4dnnl4impl24get_primitive_cache_sizeEPi"));
   if (get_size == nullptr) GTEST_SKIP() << "this oneDNN does not tell the size of its cache";
   const auto compiled = [&](const arch::Architecture& architecture) {
-    EXPECT_TRUE(cpu::CpuBackend().Compile(architecture, {.batch = 16}).ok());
+    EXPECT_TRUE(cpu::CpuBackend().Compile(architecture, {.batch = 16, .exact = true}).ok());
     int size = 0;
     EXPECT_EQ(get_size(&size), dnnl_success);
     return size;
@@ -340,8 +340,9 @@ TEST(CpuPlanTest, PlanBeyondTheMemoryLimitIsRefusedWithWhatItWouldTake) {
   const arch::Architecture architecture = Branched();
   const auto plan = cpu::CpuBackend().Compile(architecture, {.batch = 16});
   const std::int64_t bytes = (*plan)->memory_bytes();
-  EXPECT_TRUE(
-      cpu::CpuBackend({.memory_limit_bytes = bytes}).Compile(architecture, {.batch = 16}).ok());
+  EXPECT_TRUE(cpu::CpuBackend({.memory_limit_bytes = bytes})
+                  .Compile(architecture, {.batch = 16, .exact = true})
+                  .ok());
   const absl::Status refused = cpu::CpuBackend({.memory_limit_bytes = bytes - 1})
                                    .Compile(architecture, {.batch = 16})
                                    .status();

@@ -56,7 +56,7 @@ TEST(KernelTableTest, TextKeepsEveryChoice) {
 TEST(KernelTableTest, WidthsBetweenCountAsTheNextSmaller) {
   KernelTable table;
   const auto fastest = [&](ConvolutionPass pass, std::int64_t channels, std::int64_t filters) {
-    return table.Fastest(Precision::kFloat32, ConvolutionKind::kTiled, pass, channels, filters);
+    return table.Fastest(Precision::kFloat32, ConvolutionKind::kTiled3, pass, channels, filters);
   };
   // 12 channels, 64 filters
   table.Set(0, ConvolutionPass::kDataGradient, 6, 11, Method::kWinograd);
@@ -68,7 +68,7 @@ TEST(KernelTableTest, WidthsBetweenCountAsTheNextSmaller) {
 }
 
 TEST(KernelTableTest, WithoutAContestThereIsTheDirectMethod) {
-  EXPECT_EQ(RandomTable(1).Fastest(Precision::kFloat32, ConvolutionKind::kPointwise,
+  EXPECT_EQ(RandomTable(1).Fastest(Precision::kFloat32, ConvolutionKind::kOther,
                                    ConvolutionPass::kForward, 64, 64),
             Method::kDirect);
 }
@@ -96,7 +96,7 @@ TEST(KernelTableTest, DamagedTextIsRefusedWithItsLine) {
   std::string letter = text;
   letter[text.find("forward\n") + 8] = 'x';
   EXPECT_NE(line_of(letter).find("line 3 "), std::string::npos);
-  EXPECT_NE(line_of(text.substr(0, text.size() - 5)).find("line 196 "), std::string::npos);
+  EXPECT_NE(line_of(text.substr(0, text.size() - 5)).find("line 313 "), std::string::npos);
   EXPECT_NE(line_of(text + "more").find("the end"), std::string::npos);
 }
 

@@ -1,0 +1,70 @@
+// Convolutions by our own kernels, for processors with AVX-512. Internal to engine/cpu.
+//
+// Included by files that are compiled for AVX-512: has no inline functions.
+#ifndef GRAFT_COMMON_ENGINE_CPU_AVX512_CONVOLUTION_H_
+#define GRAFT_COMMON_ENGINE_CPU_AVX512_CONVOLUTION_H_
+
+#include <cstdint>
+
+namespace graft::engine::cpu {
+
+// From images [height, width, channels] to [out_height, out_width, filters] with a square kernel
+// and stride 1. Zeros are padded above and to the left; what lies beyond the other edges is zero,
+// too.
+struct ConvolutionShape {
+  std::int64_t kernel = 1;  // along an axis
+  std::int64_t count = 0;   // images
+  std::int64_t channels = 0;
+  std::int64_t filters = 0;
+  std::int64_t height = 0;
+  std::int64_t width = 0;
+  std::int64_t out_height = 0;
+  std::int64_t out_width = 0;
+  std::int64_t pad_top = 0;   // at most kernel - 1
+  std::int64_t pad_left = 0;  // the same
+};
+
+// Whether this processor has the instructions, and whoever runs this lets oneDNN use them, too.
+bool HaveAvx512();
+
+// The functions of one algorithm. Values are channels-last, weights and their gradients plain
+// [filters, channels, kernel, kernel]. Results do not depend on the number of threads, which are
+// OpenMP's. All functions are stateless.
+struct Avx512Convolution {
+  // Elements of transformed weights (or of their gradient), and of the scratch of any pass.
+  std::int64_t (*weight_elements)(const ConvolutionShape& shape);
+  std::int64_t (*scratch_elements)(const ConvolutionShape& shape, int threads);
+
+  // Weights as `convolve` takes them.
+  void (*transform_weight)(const ConvolutionShape& shape, const float* weight, float* transformed);
+
+  // The weights, for `convolve`, of the convolution that takes dy to dx, whose shape is
+  // DataGradientShape: turned by 180 degrees, filters for channels. `shape` is that of the forward.
+  void (*transform_turned_weight)(const ConvolutionShape& shape, const float* weight,
+                                  float* transformed);
+
+  // y is overwritten. `bias` [filters] may be null; results below `floor` become it.
+  void (*convolve)(const ConvolutionShape& shape, const float* x, const float* transformed_weight,
+                   const float* bias, float floor, float* scratch, float* y);
+
+  // dweight is overwritten. `transformed` is scratch of weight_elements.
+  void (*weight_gradient)(const ConvolutionShape& shape, const float* x, const float* dy,
+                          float* transformed, float* scratch, float* dweight);
+};
+
+// Of the convolution of dy that gives dx.
+ConvolutionShape DataGradientShape(const ConvolutionShape& forward);
+
+// Winograd's minimal filtering, for kernels of 3x3 and 5x5 (winograd.cc). Rounding adds a few 1e-6
+// of the largest result. Null without AVX-512.
+const Avx512Convolution* WinogradConvolution();
+// Elements of x that a tile of it takes along an axis; kWinogradPatch + 1 - kernel are its results.
+inline constexpr std::int64_t kWinogradPatch = 6;
+
+// The direct sum as matrix products, for kernels of any size (gemm_convolution.cc). Null as
+// above.
+const Avx512Convolution* GemmConvolution();
+
+}  // namespace graft::engine::cpu
+
+#endif  // GRAFT_COMMON_ENGINE_CPU_AVX512_CONVOLUTION_H_

@@ -76,10 +76,10 @@ class Setting:
         return ["--data", str(self.data), "--recipe", self.recipe, "--batch", str(self.batch),
                 "--threads", str(self.threads)]
 
-    def start_graft(self):
+    def start_graft(self, more_flags=()):
         """Also writes what PyTorch needs: description and weights."""
         engine = Engine([str(self.program), "--network", str(self.network_file), *self.graft_flags,
-                         *self.common_flags()], self.threads)
+                         *more_flags, *self.common_flags()], self.threads)
         try:
             self.description = engine.ask("describe")
             engine.ask("save", self.weights_file)

@@ -6,7 +6,8 @@ more than the last bit, and from there it grows. So there are four comparisons:
   - of the losses of two trainings that run freely;
   - of PyTorch's with those of PyTorch in its other layout, for scale;
   - at each of Graft's steps, of loss and gradients that PyTorch has at the weights that Graft has then;
-  - at the first of these, of Graft's and PyTorch's gradients with those of PyTorch in float64.
+  - at the first of these, of Graft's and PyTorch's gradients with those of PyTorch in float64; also
+    of Graft's with direct convolutions alone.
 The smooth form of a network (see networks.SMOOTH) has no such jumps: there, what is left is what the
 engines' roundings do to the training.
 """
@@ -82,13 +83,15 @@ def along_the_way(setting, steps):
 
 
 def errors(setting, steps):
-    """The median error of gradients, to float64's, of Graft and of PyTorch in both layouts."""
+    """The median error of gradients, to float64's, of Graft, of Graft with direct convolutions alone,
+    and of PyTorch in both layouts."""
     found = []
-    with setting.start_graft() as graft, setting.start_torch() as torch, \
+    with setting.start_graft() as graft, setting.start_graft(["--exact"]) as direct, \
+            setting.start_torch() as torch, \
             setting.start_torch(layout="channels_last") as other, \
             setting.start_torch(dtype="float64") as exact:
         for step in range(steps):
-            *values, expected = at_equal_weights(graft, [torch, other, exact],
+            *values, expected = at_equal_weights(graft, [direct, torch, other, exact],
                                                  setting.weights_file.parent, step)
             found.append([relative(value[-1], expected[-1]) for value in values])
             graft.ask("losses", 1)
@@ -100,7 +103,7 @@ def compare(setting, steps):
     losses, expected, other = free_running(setting, steps)
     found = differences(losses, expected)
     loss, logits, gradients = along_the_way(setting, steps)
-    error, *errors_pytorch = errors(setting, min(steps, EXACT_STEPS))
+    error, error_direct, *errors_pytorch = errors(setting, min(steps, EXACT_STEPS))
     return {"network": setting.name, "recipe": setting.recipe, "steps": steps,
             "fall": 1 - statistics.mean(losses[-LAST:]) / losses[0],
             "largest_difference": max(found),
@@ -110,7 +113,8 @@ def compare(setting, steps):
             "logits_difference_at_equal_weights": max(logits),
             "gradient_difference_at_equal_weights": statistics.median(gradients),
             "largest_gradient_difference_at_equal_weights": max(gradients),
-            "gradient_error": error, "gradient_errors_pytorch": errors_pytorch,
+            "gradient_error": error, "gradient_error_direct": error_direct,
+            "gradient_errors_pytorch": errors_pytorch,
             "losses": losses, "losses_pytorch": expected}
 
 

@@ -73,12 +73,13 @@ def loss_row(record):
             f"{record['steps_within_bound']} of {record['steps']}", f"{other:.1e}",
             f"{record['loss_difference_at_equal_weights']:.1e}",
             f"{record['gradient_difference_at_equal_weights']:.1e}", f"{record['gradient_error']:.1e}",
+            f"{record['gradient_error_direct']:.1e}",
             " and ".join(f"{value:.1e}" for value in exact))
 
 
 LOSS_HEADER = ("network", "form", "batch", "images", "fall of the loss", "largest difference",
                "steps below 1e-3", "PyTorch's layouts", "loss at equal weights",
-               "gradients at equal weights", "Graft's gradients to float64's",
+               "gradients at equal weights", "Graft's gradients to float64's", "with direct convolutions",
                "PyTorch's (plain and channels-last)")
 
 LOSS_TEXT = """## Losses
@@ -88,7 +89,7 @@ difference*: of a step's loss, Graft's to PyTorch's, relative, while both run fr
 layouts*: of PyTorch's plain layout to its channels-last one. *At equal weights*: at each of Graft's
 steps, against what PyTorch computes from the weights that Graft has then; the largest difference of a
 loss, the median of gradients' (by their norms). *To float64's*: the median error of the gradients of the
-first steps, against PyTorch's in float64.
+first steps, against PyTorch's in float64; *with direct convolutions* alone, Graft's without Winograd's.
 
 Two trainings in float32 part once the last bit decides on which side of zero a ReLU's operand is, or
 which element of a window is the maximum, since the gradient jumps there. The *smooth* form of a network,

@@ -58,8 +58,8 @@ ConvolutionShape DataGradientShape(const ConvolutionShape& forward);
 // Winograd's minimal filtering, for kernels of 3x3 and 5x5 (winograd.cc). Rounding adds a few 1e-6
 // of the largest result. Null without AVX-512.
 const Avx512Convolution* WinogradConvolution();
-// Elements of x that a tile of it takes along an axis; kWinogradPatch + 1 - kernel are its results.
-inline constexpr std::int64_t kWinogradPatch = 6;
+// Results along an axis that it computes together.
+inline constexpr int kWinogradTile = 4;
 
 // The direct sum as matrix products, for kernels of any size (gemm_convolution.cc). Null as
 // above.

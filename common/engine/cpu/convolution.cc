@@ -39,11 +39,12 @@ ConvolutionProblem ProblemOf(const KernelContext& context) {
 // tiles fit; where less than this is left of what they save, the direct sum is faster.
 constexpr double kLeastTileUse = 0.45;
 
-double TileUse(const ConvolutionProblem& problem) {
-  const std::int64_t tile = kWinogradPatch + 1 - problem.weight[2];
-  const auto covered = [tile](std::int64_t extent) { return (extent + tile - 1) / tile * tile; };
-  return static_cast<double>(problem.y.plane()) /
-         static_cast<double>(covered(problem.y.height) * covered(problem.y.width));
+double TileUse(const Extent& result) {
+  const auto covered = [](std::int64_t extent) {
+    return (extent + kWinogradTile - 1) / kWinogradTile * kWinogradTile;
+  };
+  return static_cast<double>(result.plane()) /
+         static_cast<double>(covered(result.height) * covered(result.width));
 }
 
 bool IsPointwise(const ConvolutionProblem& problem) {
@@ -56,7 +57,7 @@ ConvolutionKind KindOf(const ConvolutionProblem& problem) {
   if (problem.groups > 1) {
     return problem.weight[1] == 1 ? ConvolutionKind::kDepthwise : ConvolutionKind::kGrouped;
   }
-  if (WinogradFits(problem) && TileUse(problem) >= kLeastTileUse) {
+  if (WinogradFits(problem) && TileUse(problem.y) >= kLeastTileUse) {
     return problem.weight[2] == 3 ? ConvolutionKind::kTiled3 : ConvolutionKind::kTiled5;
   }
   return IsPointwise(problem) ? ConvolutionKind::kPointwise : ConvolutionKind::kOther;

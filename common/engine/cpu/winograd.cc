@@ -1,13 +1,16 @@
-// Winograd's minimal filtering F(4x4, 3x3) and F(2x2, 5x5), channels-last (A. Lavin, S. Gray, "Fast
+// Winograd's minimal filtering F(4x4, 3x3) and F(4x4, 5x5), channels-last (A. Lavin, S. Gray, "Fast
 // Algorithms for Convolutional Neural Networks", CVPR 2016).
 //
-// Each tile of 4x4 (2x2) results y takes a patch of 6x6 elements d of x, per channel:
+// Each tile of 4x4 results y takes a patch of 6x6 (8x8) elements d of x, per channel:
 //   y = A^T [ sum over channels of (G w G^T) (B^T d B) ] A
-// where the product is element by element: for each of the 36 points a matrix product of
-// [tiles, channels] and [channels, filters] is left, with 36 multiplications where the direct sum
-// has 144 (100). Both have the points 0, 1, -1, 2, -2 and infinity along an axis, and so one B. The
-// gradients are those of this equation: dx is a convolution with turned weights, dw =
-// G^T [ sum over tiles of (A dy A^T) (B^T d B) ] G.
+// where the product is element by element: for each of the patch's 36 (64) points a matrix product
+// of [tiles, channels] and [channels, filters] is left, with 36 (64) multiplications where the
+// direct sum has 144 (400). The gradients are those of this equation: dx is a convolution with
+// turned weights, dw = G^T [ sum over tiles of (A dy A^T) (B^T d B) ] G.
+//
+// Along an axis, A y are the values of a polynomial with coefficients y at 0, at the pairs 1 and
+// -1, 2 and -2, of 5x5 kernels also 1/2 and -1/2, and at infinity; so are G w, but for factors. The
+// points of a pair share the even and the odd part.
 #include "common/engine/cpu/avx512_convolution.h"
 
 #ifdef __AVX512F__
@@ -19,9 +22,32 @@
 namespace graft::engine::cpu {
 namespace {
 
-constexpr int64_t kPatch = kWinogradPatch;
-constexpr int64_t kPoints = kPatch * kPatch;  // of a transformed patch
-constexpr int64_t kTilesPerBlock = 36;        // whose transformed values the second cache holds
+constexpr int kTile = kWinogradTile;
+constexpr int64_t kTilesPerBlock = 36;  // whose transformed values the second cache holds
+
+// For kernels of K x K.
+template <int K>
+constexpr int kPatch = kTile + K - 1;
+template <int K>
+constexpr int kPoints = kPatch<K>* kPatch<K>;
+template <int K>
+constexpr int kPairs = kPatch<K> / 2 - 1;
+
+// The positive points of the pairs, and the factors of G's rows for zero and for the pairs.
+constexpr float kPositive[] = {1, 2, 0.5F};
+constexpr float kUnits[] = {1, 1, 1, 1};
+template <int K>
+constexpr float kFactors[] = {};
+template <>
+constexpr float kFactors<3>[] = {1.0F / 4, -1.0F / 6, 1.0F / 24};
+template <>
+constexpr float kFactors<5>[] = {-1, -2.0F / 9, 1.0F / 90, 32.0F / 45};
+
+constexpr float Power(float base, int exponent) {
+  float power = 1;
+  for (int i = 0; i < exponent; ++i) power *= base;
+  return power;
+}
 
 // The transforms take vectors of the part P of the channels, see avx512_gemm.h.
 template <typename P>
@@ -37,89 +63,112 @@ inline Vector<P> Fused(Vector<P> a, float factor, Vector<P> b) {
   return P::MultiplyAdd(a, P::Same(factor), b);
 }
 
-// out[6] = B^T d[6]
-struct PatchTransform {
+// The points of a pair.
+template <typename P>
+inline __attribute__((always_inline)) void StorePair(Vector<P> even, Vector<P> odd,
+                                                     Vector<P>* out) {
+  out[0] = even + odd;
+  out[1] = even - odd;
+}
+
+// out = B^T d
+template <int K>
+struct PatchTransform;
+template <>
+struct PatchTransform<3> {
   template <typename P>
   static inline __attribute__((always_inline)) void Apply(const Vector<P>* d, Vector<P>* out) {
-    const Vector<P> even = Fused<P>(d[2], -4, d[4]);
-    const Vector<P> odd = Fused<P>(d[1], -4, d[3]);
-    const Vector<P> even_difference = d[4] - d[2];
-    const Vector<P> odd_difference = Scaled<P>(d[3] - d[1], 2);
     out[0] = Fused<P>(d[0], 4, Fused<P>(d[2], -5, d[4]));
-    out[1] = even + odd;
-    out[2] = even - odd;
-    out[3] = even_difference + odd_difference;
-    out[4] = even_difference - odd_difference;
+    StorePair<P>(Fused<P>(d[2], -4, d[4]), Fused<P>(d[1], -4, d[3]), out + 1);
+    StorePair<P>(d[4] - d[2], Scaled<P>(d[3] - d[1], 2), out + 3);
     out[5] = Fused<P>(d[1], 4, Fused<P>(d[3], -5, d[5]));
   }
 };
-
-// out[6]: the polynomial of coefficients c[kTerms] at 0, 1, -1, 2, -2 and infinity, those of 1 and
-// 2 and their negatives times `near` and `far`. The points of a pair share the even and the odd
-// part.
-template <int kTerms, typename P>
-inline __attribute__((always_inline)) void Evaluate(const Vector<P>* c, float zero, float near,
-                                                    float far, Vector<P>* out) {
-  Vector<P> near_parts[2] = {c[0], c[1]};
-  Vector<P> far_parts[2] = {Scaled<P>(c[0], far), Scaled<P>(c[1], 2 * far)};
-  GRAFT_UNROLLED for (int i = 2; i < kTerms; ++i) {
-    near_parts[i % 2] += c[i];
-    far_parts[i % 2] = Fused<P>(c[i], far * static_cast<float>(1 << i), far_parts[i % 2]);
+template <>
+struct PatchTransform<5> {
+  template <typename P>
+  static inline __attribute__((always_inline)) void Apply(const Vector<P>* d, Vector<P>* out) {
+    out[0] = Fused<P>(d[2] - d[4], 5.25F, d[6] - d[0]);
+    StorePair<P>(Fused<P>(d[4], -4.25F, d[2] + d[6]), Fused<P>(d[3], -4.25F, d[1] + d[5]), out + 1);
+    StorePair<P>(Fused<P>(d[2], 0.25F, Fused<P>(d[4], -1.25F, d[6])),
+                 Fused<P>(d[1], 0.5F, Fused<P>(d[3], -2.5F, Scaled<P>(d[5], 2))), out + 3);
+    StorePair<P>(Fused<P>(d[2], 4, Fused<P>(d[4], -5, d[6])),
+                 Fused<P>(d[1], 2, Fused<P>(d[3], -2.5F, Scaled<P>(d[5], 0.5F))), out + 5);
+    out[7] = Fused<P>(d[3] - d[5], 5.25F, d[7] - d[1]);
   }
-  out[0] = Scaled<P>(c[0], zero);
-  out[1] = Scaled<P>(near_parts[0] + near_parts[1], near);
-  out[2] = Scaled<P>(near_parts[0] - near_parts[1], near);
-  out[3] = far_parts[0] + far_parts[1];
-  out[4] = far_parts[0] - far_parts[1];
-  out[5] = c[kTerms - 1];
+};
+
+// out: the polynomial of coefficients c[kTerms] at zero, the pairs and infinity, all but the last
+// times their factors.
+template <int kTerms, int kPairs, typename P>
+inline __attribute__((always_inline)) void Evaluate(const Vector<P>* c, const float* factors,
+                                                    Vector<P>* out) {
+  out[0] = Scaled<P>(c[0], factors[0]);
+  GRAFT_UNROLLED for (int pair = 0; pair < kPairs; ++pair) {
+    const float factor = factors[1 + pair];
+    const float point = kPositive[pair];
+    Vector<P> even = Scaled<P>(c[0], factor);
+    Vector<P> odd = Scaled<P>(c[1], factor * point);
+    GRAFT_UNROLLED for (int i = 2; i < kTerms; ++i) {
+      Vector<P>& part = i % 2 == 0 ? even : odd;
+      part = Fused<P>(c[i], factor * Power(point, i), part);
+    }
+    StorePair<P>(even, odd, out + 1 + 2 * pair);
+  }
+  out[1 + 2 * kPairs] = c[kTerms - 1];
 }
 
-// Evaluate's transpose: out[kTerms] from m[6].
-template <int kTerms, typename P>
-inline __attribute__((always_inline)) void SumPowers(const Vector<P>* m, float zero, float near,
-                                                     float far, Vector<P>* out) {
-  const Vector<P> nears[2] = {Scaled<P>(m[1] + m[2], near), Scaled<P>(m[1] - m[2], near)};
-  const Vector<P> fars[2] = {m[3] + m[4], m[3] - m[4]};
-  GRAFT_UNROLLED for (int i = 0; i < kTerms; ++i) {
-    out[i] = Fused<P>(fars[i % 2], far * static_cast<float>(1 << i), nears[i % 2]);
+// Evaluate's transpose: out[kTerms] from the points m.
+template <int kTerms, int kPairs, typename P>
+inline __attribute__((always_inline)) void SumPowers(const Vector<P>* m, const float* factors,
+                                                     Vector<P>* out) {
+  GRAFT_UNROLLED for (int pair = 0; pair < kPairs; ++pair) {
+    const Vector<P>* const points = m + 1 + 2 * pair;
+    const Vector<P> sum = points[0] + points[1];
+    const Vector<P> difference = points[0] - points[1];
+    GRAFT_UNROLLED for (int i = 0; i < kTerms; ++i) {
+      const Vector<P> part = i % 2 == 0 ? sum : difference;
+      const float factor = factors[1 + pair] * Power(kPositive[pair], i);
+      out[i] = pair == 0 ? Scaled<P>(part, factor) : Fused<P>(part, factor, out[i]);
+    }
   }
-  out[0] = Fused<P>(m[0], zero, out[0]);
-  out[kTerms - 1] += m[5];
+  out[0] = Fused<P>(m[0], factors[0], out[0]);
+  out[kTerms - 1] += m[1 + 2 * kPairs];
 }
 
-// out[kTile] = A^T m[6]
-template <int kTile>
+// out = A^T m
+template <int K>
 struct ResultTransform {
   template <typename P>
   static inline __attribute__((always_inline)) void Apply(const Vector<P>* m, Vector<P>* out) {
-    SumPowers<kTile, P>(m, 1, 1, 1, out);
+    SumPowers<kTile, kPairs<K>, P>(m, kUnits, out);
   }
 };
 
-// out[6] = A y[kTile]
-template <int kTile>
+// out = A y
+template <int K>
 struct GradientTransform {
   template <typename P>
   static inline __attribute__((always_inline)) void Apply(const Vector<P>* y, Vector<P>* out) {
-    Evaluate<kTile, P>(y, 1, 1, 1, out);
+    Evaluate<kTile, kPairs<K>, P>(y, kUnits, out);
   }
 };
 
-// out[6] = G w[kTaps]
-template <int kTaps>
+// out = G w
+template <int K>
 struct KernelTransform {
   template <typename P>
   static inline __attribute__((always_inline)) void Apply(const Vector<P>* w, Vector<P>* out) {
-    Evaluate<kTaps, P>(w, 0.25F, -1.0F / 6, 1.0F / 24, out);
+    Evaluate<K, kPairs<K>, P>(w, kFactors<K>, out);
   }
 };
 
-// out[kTaps] = G^T u[6]
-template <int kTaps>
+// out = G^T u
+template <int K>
 struct KernelGradientTransform {
   template <typename P>
   static inline __attribute__((always_inline)) void Apply(const Vector<P>* u, Vector<P>* out) {
-    SumPowers<kTaps, P>(u, 0.25F, -1.0F / 6, 1.0F / 24, out);
+    SumPowers<K, kPairs<K>, P>(u, kFactors<K>, out);
   }
 };
 
@@ -144,12 +193,10 @@ int64_t Smaller(int64_t a, int64_t b) { return a < b ? a : b; }
 // The tiles of all images, in order.
 struct Tiling {
   explicit Tiling(const ConvolutionShape& shape)
-      : tile(kPatch + 1 - shape.kernel),
-        rows((shape.out_height + tile - 1) / tile),
-        columns((shape.out_width + tile - 1) / tile),
+      : rows((shape.out_height + kTile - 1) / kTile),
+        columns((shape.out_width + kTile - 1) / kTile),
         count(shape.count * rows * columns) {}
 
-  int64_t tile;  // results along an axis
   int64_t rows;
   int64_t columns;
   int64_t count;
@@ -159,8 +206,8 @@ struct Tiling {
 struct TilePosition {
   TilePosition(const Tiling& tiling, int64_t tile)
       : image(tile / (tiling.rows * tiling.columns)),
-        y(tile / tiling.columns % tiling.rows * tiling.tile),
-        x(tile % tiling.columns * tiling.tile) {}
+        y(tile / tiling.columns % tiling.rows * kTile),
+        x(tile % tiling.columns * kTile) {}
 
   int64_t image;
   int64_t y;
@@ -189,8 +236,8 @@ struct Square {
 };
 
 // Transforms the square, kFrom elements along an axis, into row `row` of the points' matrices
-// [kPoints, kTilesPerBlock, stride].
-template <typename Transform, int kFrom, bool kInside>
+// [points, kTilesPerBlock, stride].
+template <typename Transform, int kFrom, int kTo, bool kInside>
 inline __attribute__((always_inline)) void TransformElements(const Square& square, int64_t row,
                                                              float* points) {
   const int64_t stride = RoundUp(square.channels);
@@ -200,28 +247,30 @@ inline __attribute__((always_inline)) void TransformElements(const Square& squar
                              using P = decltype(part);
                              Vector<P> in[kFrom][kFrom];
                              GRAFT_UNROLLED for (int i = 0; i < kFrom; ++i) {
-                               GRAFT_UNROLLED for (int j = 0; j < kFrom; ++j) in[i][j] =
-                                   square.Load<P, kInside>(i, j, channel, lanes);
+                               GRAFT_UNROLLED for (int j = 0; j < kFrom; ++j) {
+                                 in[i][j] = square.Load<P, kInside>(i, j, channel, lanes);
+                               }
                              }
-                             Vector<P> out[kPatch][kPatch];
+                             Vector<P> out[kTo][kTo];
                              Both<Transform, P>(in, out);
-                             GRAFT_UNROLLED for (int point = 0; point < kPoints; ++point) {
+                             GRAFT_UNROLLED for (int point = 0; point < kTo * kTo; ++point) {
                                P::Store(points + (point * kTilesPerBlock + row) * stride + channel,
-                                        P::kAll, out[point / kPatch][point % kPatch]);
+                                        P::kAll, out[point / kTo][point % kTo]);
                              }
                            });
 }
 
-template <typename Transform, int kFrom>
+template <typename Transform, int kFrom, int kTo>
 inline __attribute__((always_inline)) void TransformSquare(const Square& square, int64_t row,
                                                            float* points) {
   if (square.Inside()) {
-    TransformElements<Transform, kFrom, true>(square, row, points);
+    TransformElements<Transform, kFrom, kTo, true>(square, row, points);
   } else {
-    TransformElements<Transform, kFrom, false>(square, row, points);
+    TransformElements<Transform, kFrom, kTo, false>(square, row, points);
   }
 }
 
+template <int K>
 void TransformPatch(const ConvolutionShape& shape, const Tiling& tiling, int64_t tile, int64_t row,
                     const float* x, float* points) {
   const TilePosition at(tiling, tile);
@@ -231,11 +280,11 @@ void TransformPatch(const ConvolutionShape& shape, const Tiling& tiling, int64_t
                      shape.channels,
                      at.y - shape.pad_top,
                      at.x - shape.pad_left,
-                     kPatch};
-  TransformSquare<PatchTransform, kPatch>(patch, row, points);
+                     kPatch<K>};
+  TransformSquare<PatchTransform<K>, kPatch<K>, kPatch<K>>(patch, row, points);
 }
 
-template <int kTile>
+template <int K>
 void TransformGradient(const ConvolutionShape& shape, const Tiling& tiling, int64_t tile,
                        int64_t row, const float* dy, float* points) {
   const TilePosition at(tiling, tile);
@@ -246,11 +295,11 @@ void TransformGradient(const ConvolutionShape& shape, const Tiling& tiling, int6
                        at.y,
                        at.x,
                        kTile};
-  TransformSquare<GradientTransform<kTile>, kTile>(results, row, points);
+  TransformSquare<GradientTransform<K>, kTile, kPatch<K>>(results, row, points);
 }
 
 // Row `row` of the points' matrices into a tile of y.
-template <int kTile>
+template <int K>
 void StoreResults(const ConvolutionShape& shape, const Tiling& tiling, int64_t tile, int64_t row,
                   const float* points, const float* bias, float floor, float* y) {
   const TilePosition at(tiling, tile);
@@ -263,13 +312,13 @@ void StoreResults(const ConvolutionShape& shape, const Tiling& tiling, int64_t t
       shape.filters, [&](auto part, int64_t filter,
                          __mmask16 lanes) __attribute__((always_inline)) {
         using P = decltype(part);
-        Vector<P> in[kPatch][kPatch];
-        GRAFT_UNROLLED for (int point = 0; point < kPoints; ++point) {
-          in[point / kPatch][point % kPatch] =
+        Vector<P> in[kPatch<K>][kPatch<K>];
+        GRAFT_UNROLLED for (int point = 0; point < kPoints<K>; ++point) {
+          in[point / kPatch<K>][point % kPatch<K>] =
               P::Load(lanes, points + (point * kTilesPerBlock + row) * stride + filter);
         }
         Vector<P> out[kTile][kTile];
-        Both<ResultTransform<kTile>, P>(in, out);
+        Both<ResultTransform<K>, P>(in, out);
         const Vector<P> shift = bias == nullptr ? P::Zero() : P::Load(lanes, bias + filter);
         for (int64_t i = 0; i < height; ++i) {
           for (int64_t j = 0; j < width; ++j) {
@@ -281,9 +330,9 @@ void StoreResults(const ConvolutionShape& shape, const Tiling& tiling, int64_t t
       });
 }
 
-// weight: [outer, inner] kernels, kTaps along an axis, with the given strides -> [kPoints, outer,
-// inner]; kernels turned if `turned`.
-template <int kTaps>
+// weight: [outer, inner] kernels with the given strides -> [points, outer, inner]; turned if
+// `turned`.
+template <int K>
 void TransformKernels(const float* weight, int64_t outer, int64_t outer_stride, int64_t inner,
                       int64_t inner_stride, bool turned, float* transformed) {
   const __m512i offsets =
@@ -294,56 +343,60 @@ void TransformKernels(const float* weight, int64_t outer, int64_t outer_stride, 
     for (int64_t i = 0; i < inner; i += kLanes) {
       const __mmask16 lanes = LanesOf(inner - i);
       const float* const kernels = weight + o * outer_stride + i * inner_stride;
-      Whole::Vector in[kTaps][kTaps];
-      for (int tap = 0; tap < kTaps * kTaps; ++tap) {
-        const int64_t from = turned ? kTaps * kTaps - 1 - tap : tap;
-        in[tap / kTaps][tap % kTaps] = _mm512_mask_i32gather_ps(_mm512_setzero_ps(), lanes, offsets,
-                                                                kernels + from, sizeof(float));
+      Whole::Vector in[K][K];
+      for (int tap = 0; tap < K * K; ++tap) {
+        const int64_t from = turned ? K * K - 1 - tap : tap;
+        in[tap / K][tap % K] = _mm512_mask_i32gather_ps(_mm512_setzero_ps(), lanes, offsets,
+                                                        kernels + from, sizeof(float));
       }
-      Whole::Vector out[kPatch][kPatch];
-      Both<KernelTransform<kTaps>, Whole>(in, out);
-      for (int point = 0; point < kPoints; ++point) {
+      Whole::Vector out[kPatch<K>][kPatch<K>];
+      Both<KernelTransform<K>, Whole>(in, out);
+      for (int point = 0; point < kPoints<K>; ++point) {
         _mm512_mask_storeu_ps(transformed + (point * outer + o) * inner + i, lanes,
-                              out[point / kPatch][point % kPatch]);
+                              out[point / kPatch<K>][point % kPatch<K>]);
       }
     }
   }
 }
 
-// transformed: [kPoints, channels, RoundUp(filters)] -> dweight: [filters, channels, kTaps, kTaps]
-template <int kTaps>
+// transformed: [points, channels, RoundUp(filters)] -> dweight: [filters, channels, K, K]
+template <int K>
 void StoreWeightGradient(const float* transformed, int64_t channels, int64_t filters,
                          float* dweight) {
   const __m512i offsets =
-      _mm512_mullo_epi32(_mm512_set1_epi32(static_cast<int>(channels * kTaps * kTaps)),
+      _mm512_mullo_epi32(_mm512_set1_epi32(static_cast<int>(channels * K * K)),
                          _mm512_set_epi32(15, 14, 13, 12, 11, 10, 9, 8, 7, 6, 5, 4, 3, 2, 1, 0));
 #pragma omp parallel for schedule(static) if (channels * filters > 1024)
   for (int64_t c = 0; c < channels; ++c) {
     for (int64_t f = 0; f < filters; f += kLanes) {
       const __mmask16 lanes = LanesOf(filters - f);
-      Whole::Vector in[kPatch][kPatch];
-      for (int point = 0; point < kPoints; ++point) {
-        in[point / kPatch][point % kPatch] = _mm512_maskz_loadu_ps(
+      Whole::Vector in[kPatch<K>][kPatch<K>];
+      for (int point = 0; point < kPoints<K>; ++point) {
+        in[point / kPatch<K>][point % kPatch<K>] = _mm512_maskz_loadu_ps(
             lanes, transformed + (point * channels + c) * RoundUp(filters) + f);
       }
-      Whole::Vector out[kTaps][kTaps];
-      Both<KernelGradientTransform<kTaps>, Whole>(in, out);
-      float* const kernels = dweight + (f * channels + c) * kTaps * kTaps;
-      for (int tap = 0; tap < kTaps * kTaps; ++tap) {
-        _mm512_mask_i32scatter_ps(kernels + tap, lanes, offsets, out[tap / kTaps][tap % kTaps],
+      Whole::Vector out[K][K];
+      Both<KernelGradientTransform<K>, Whole>(in, out);
+      float* const kernels = dweight + (f * channels + c) * K * K;
+      for (int tap = 0; tap < K * K; ++tap) {
+        _mm512_mask_i32scatter_ps(kernels + tap, lanes, offsets, out[tap / K][tap % K],
                                   sizeof(float));
       }
     }
   }
 }
 
-int64_t PointsElements(int64_t channels) { return kPoints * kTilesPerBlock * RoundUp(channels); }
+int64_t PointsOf(int64_t kernel) { return kernel == 3 ? kPoints<3> : kPoints<5>; }
 
-int64_t BlockElements(const ConvolutionShape& shape) {
-  return PointsElements(shape.channels) + PointsElements(shape.filters);
+int64_t PatchElements(const ConvolutionShape& shape) {
+  return PointsOf(shape.kernel) * kTilesPerBlock * RoundUp(shape.channels);
 }
 
-template <int kTile>
+int64_t BlockElements(const ConvolutionShape& shape) {
+  return PatchElements(shape) + PointsOf(shape.kernel) * kTilesPerBlock * RoundUp(shape.filters);
+}
+
+template <int K>
 void ConvolveTiles(const ConvolutionShape& shape, const float* x, const float* transformed_weight,
                    const float* bias, float floor, float* scratch, float* y) {
   const Tiling tiling(shape);
@@ -353,11 +406,11 @@ void ConvolveTiles(const ConvolutionShape& shape, const float* x, const float* t
 #pragma omp parallel for schedule(static) if (blocks > 1)
   for (int64_t block = 0; block < blocks; ++block) {
     float* const patches = scratch + omp_get_thread_num() * BlockElements(shape);
-    float* const results = patches + PointsElements(shape.channels);
+    float* const results = patches + PatchElements(shape);
     const int64_t first = block * kTilesPerBlock;
     const int64_t tiles = Smaller(kTilesPerBlock, tiling.count - first);
-    for (int64_t t = 0; t < tiles; ++t) TransformPatch(shape, tiling, first + t, t, x, patches);
-    for (int64_t point = 0; point < kPoints; ++point) {
+    for (int64_t t = 0; t < tiles; ++t) TransformPatch<K>(shape, tiling, first + t, t, x, patches);
+    for (int64_t point = 0; point < kPoints<K>; ++point) {
       Gemm(tiles, shape.filters, shape.channels,
            {patches + point * kTilesPerBlock * in_stride, in_stride, 1,
             transformed_weight + point * shape.channels * shape.filters, shape.filters,
@@ -365,31 +418,31 @@ void ConvolveTiles(const ConvolutionShape& shape, const float* x, const float* t
            /*add=*/false);
     }
     for (int64_t t = 0; t < tiles; ++t) {
-      StoreResults<kTile>(shape, tiling, first + t, t, results, bias, floor, y);
+      StoreResults<K>(shape, tiling, first + t, t, results, bias, floor, y);
     }
   }
 }
 
-// transformed: [kPoints, channels, RoundUp(filters)]. Threads share a block: each takes some of its
+// transformed: [points, channels, RoundUp(filters)]. Threads share a block: each takes some of its
 // tiles, then some of the points, so that a point's sum has one order whatever their number.
-template <int kTile>
+template <int K>
 void TransformedWeightGradient(const ConvolutionShape& shape, const float* x, const float* dy,
                                float* scratch, float* transformed) {
   const Tiling tiling(shape);
   const int64_t in_stride = RoundUp(shape.channels);
   const int64_t out_stride = RoundUp(shape.filters);
   float* const patches = scratch;
-  float* const gradients = patches + PointsElements(shape.channels);
+  float* const gradients = patches + PatchElements(shape);
 #pragma omp parallel
   for (int64_t first = 0; first < tiling.count; first += kTilesPerBlock) {
     const int64_t tiles = Smaller(kTilesPerBlock, tiling.count - first);
 #pragma omp for schedule(static)
     for (int64_t t = 0; t < tiles; ++t) {
-      TransformPatch(shape, tiling, first + t, t, x, patches);
-      TransformGradient<kTile>(shape, tiling, first + t, t, dy, gradients);
+      TransformPatch<K>(shape, tiling, first + t, t, x, patches);
+      TransformGradient<K>(shape, tiling, first + t, t, dy, gradients);
     }
 #pragma omp for schedule(static)
-    for (int64_t point = 0; point < kPoints; ++point) {
+    for (int64_t point = 0; point < kPoints<K>; ++point) {
       Gemm(shape.channels, shape.filters, tiles,
            {patches + point * kTilesPerBlock * in_stride, 1, in_stride,
             gradients + point * kTilesPerBlock * out_stride, out_stride,
@@ -413,14 +466,14 @@ void ForKernel(int64_t kernel, F f) {
 }
 
 int64_t WeightElements(const ConvolutionShape& shape) {
-  return kPoints * shape.channels * RoundUp(shape.filters);
+  return PointsOf(shape.kernel) * shape.channels * RoundUp(shape.filters);
 }
 
 int64_t ScratchElements(const ConvolutionShape& shape, int threads) {
   return BlockElements(shape) * threads;
 }
 
-// -> [kPoints, channels, filters]
+// -> [points, channels, filters]
 void TransformWeight(const ConvolutionShape& shape, const float* weight, float* transformed) {
   const int64_t taps = shape.kernel * shape.kernel;
   ForKernel(shape.kernel, [&](auto size) {
@@ -429,7 +482,7 @@ void TransformWeight(const ConvolutionShape& shape, const float* weight, float* 
   });
 }
 
-// -> [kPoints, filters, channels]
+// -> [points, filters, channels]
 void TransformTurnedWeight(const ConvolutionShape& shape, const float* weight, float* transformed) {
   const int64_t taps = shape.kernel * shape.kernel;
   ForKernel(shape.kernel, [&](auto size) {
@@ -441,14 +494,14 @@ void TransformTurnedWeight(const ConvolutionShape& shape, const float* weight, f
 void Convolve(const ConvolutionShape& shape, const float* x, const float* transformed_weight,
               const float* bias, float floor, float* scratch, float* y) {
   ForKernel(shape.kernel, [&](auto size) {
-    ConvolveTiles<kPatch + 1 - size>(shape, x, transformed_weight, bias, floor, scratch, y);
+    ConvolveTiles<size>(shape, x, transformed_weight, bias, floor, scratch, y);
   });
 }
 
 void WeightGradient(const ConvolutionShape& shape, const float* x, const float* dy,
                     float* transformed, float* scratch, float* dweight) {
   ForKernel(shape.kernel, [&](auto size) {
-    TransformedWeightGradient<kPatch + 1 - size>(shape, x, dy, scratch, transformed);
+    TransformedWeightGradient<size>(shape, x, dy, scratch, transformed);
     StoreWeightGradient<size>(transformed, shape.channels, shape.filters, dweight);
   });
 }

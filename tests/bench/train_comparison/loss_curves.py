@@ -25,6 +25,7 @@ LAST = 5
 BOUND = 1e-3
 # PyTorch's convolutions in float64 take many times as long as in float32.
 EXACT_STEPS = 5
+GRAFT_FILE, TORCH_FILE = "step.safetensors", "step.npz"
 
 
 def relative(value, expected):
@@ -57,11 +58,12 @@ def at_weights(engine, weights, path, step):
 
 
 def at_equal_weights(graft, others, directory, step):
-    """What Graft and the others, which are PyTorch's, compute at Graft's weights."""
+    """What Graft and the others compute at Graft's weights. `others`: engines, each with the name of the
+    file that it writes gradients to."""
     weights = directory / "step.weights"
     graft.ask("save", weights)
-    return [at_weights(graft, None, directory / "step.graft", step),
-            *(at_weights(other, weights, directory / "step.npz", step) for other in others)]
+    return [at_weights(graft, None, directory / GRAFT_FILE, step),
+            *(at_weights(other, weights, directory / file, step) for other, file in others)]
 
 
 def free_running(setting, steps):
@@ -76,7 +78,8 @@ def along_the_way(setting, steps):
     found = []
     with setting.start_graft() as graft, setting.start_torch() as torch:
         for step in range(steps):
-            values = at_equal_weights(graft, [torch], setting.weights_file.parent, step)
+            values = at_equal_weights(graft, [(torch, TORCH_FILE)], setting.weights_file.parent,
+                                      step)
             found.append([relative(own, other) for own, other in zip(*values)])
             graft.ask("losses", 1)
     return list(zip(*found))
@@ -91,8 +94,8 @@ def errors(setting, steps):
             setting.start_torch(layout="channels_last") as other, \
             setting.start_torch(dtype="float64") as exact:
         for step in range(steps):
-            *values, expected = at_equal_weights(graft, [direct, torch, other, exact],
-                                                 setting.weights_file.parent, step)
+            others = [(direct, GRAFT_FILE), *((one, TORCH_FILE) for one in (torch, other, exact))]
+            *values, expected = at_equal_weights(graft, others, setting.weights_file.parent, step)
             found.append([relative(value[-1], expected[-1]) for value in values])
             graft.ask("losses", 1)
     return [statistics.median(column) for column in zip(*found)]

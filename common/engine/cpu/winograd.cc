@@ -23,7 +23,6 @@ namespace graft::engine::cpu {
 namespace {
 
 constexpr int kTile = kWinogradTile;
-constexpr int64_t kTilesPerBlock = 36;  // whose transformed values the second cache holds
 
 // For kernels of K x K.
 template <int K>
@@ -190,16 +189,31 @@ inline __attribute__((always_inline)) void Both(const Vector<P> (&in)[kFrom][kFr
 int64_t RoundUp(int64_t elements) { return (elements + kLanes - 1) / kLanes * kLanes; }
 int64_t Smaller(int64_t a, int64_t b) { return a < b ? a : b; }
 
+int64_t PointsOf(int64_t kernel) { return kernel == 3 ? kPoints<3> : kPoints<5>; }
+
+// Elements of the transformed patches and results of a tile.
+int64_t TileElements(const ConvolutionShape& shape) {
+  return PointsOf(shape.kernel) * (RoundUp(shape.channels) + RoundUp(shape.filters));
+}
+
+// Tiles that are computed together: as many as the second cache holds along with the weights.
+int64_t TilesPerBlock(const ConvolutionShape& shape) {
+  constexpr int64_t kElements = 160 << 10;
+  return 36 * TileElements(shape) <= kElements ? 36 : 24;
+}
+
 // The tiles of all images, in order.
 struct Tiling {
   explicit Tiling(const ConvolutionShape& shape)
       : rows((shape.out_height + kTile - 1) / kTile),
         columns((shape.out_width + kTile - 1) / kTile),
-        count(shape.count * rows * columns) {}
+        count(shape.count * rows * columns),
+        per_block(TilesPerBlock(shape)) {}
 
   int64_t rows;
   int64_t columns;
   int64_t count;
+  int64_t per_block;
 };
 
 // Where a tile's results begin.
@@ -235,45 +249,53 @@ struct Square {
   }
 };
 
-// Transforms the square, kFrom elements along an axis, into row `row` of the points' matrices
-// [points, kTilesPerBlock, stride].
+// Where the transformed values of a block's tiles lie: for each point a matrix
+// [tiles of a block, channels in whole vectors].
+struct Points {
+  Points(float* values, const Tiling& tiling, int64_t channels)
+      : values(values), row(RoundUp(channels)), matrix(tiling.per_block * row) {}
+
+  float* values;
+  int64_t row;     // elements of a tile
+  int64_t matrix;  // elements of a point
+};
+
+// Transforms the square, kFrom elements along an axis, into the values of tile `t` of its block.
 template <typename Transform, int kFrom, int kTo, bool kInside>
-inline __attribute__((always_inline)) void TransformElements(const Square& square, int64_t row,
-                                                             float* points) {
-  const int64_t stride = RoundUp(square.channels);
+inline __attribute__((always_inline)) void TransformElements(const Square& square, int64_t t,
+                                                             const Points& points) {
   ForEachPart(
-      square.channels, [&](auto part, int64_t channel, __mmask16 lanes)
-                           __attribute__((always_inline)) {
-                             using P = decltype(part);
-                             Vector<P> in[kFrom][kFrom];
-                             GRAFT_UNROLLED for (int i = 0; i < kFrom; ++i) {
-                               GRAFT_UNROLLED for (int j = 0; j < kFrom; ++j) {
-                                 in[i][j] = square.Load<P, kInside>(i, j, channel, lanes);
-                               }
-                             }
-                             Vector<P> out[kTo][kTo];
-                             Both<Transform, P>(in, out);
-                             GRAFT_UNROLLED for (int point = 0; point < kTo * kTo; ++point) {
-                               P::Store(points + (point * kTilesPerBlock + row) * stride + channel,
-                                        P::kAll, out[point / kTo][point % kTo]);
-                             }
-                           });
+      square.channels, [&](auto part, int64_t channel,
+                           __mmask16 lanes) __attribute__((always_inline)) {
+        using P = decltype(part);
+        Vector<P> in[kFrom][kFrom];
+        GRAFT_UNROLLED for (int i = 0; i < kFrom; ++i) {
+          GRAFT_UNROLLED for (int j = 0; j < kFrom; ++j) {
+            in[i][j] = square.Load<P, kInside>(i, j, channel, lanes);
+          }
+        }
+        Vector<P> out[kTo][kTo];
+        Both<Transform, P>(in, out);
+        float* const to = points.values + t * points.row + channel;
+        GRAFT_UNROLLED for (int point = 0; point < kTo * kTo; ++point) {
+          P::Store(to + point * points.matrix, P::kAll, out[point / kTo][point % kTo]);
+        }
+      });
 }
 
 template <typename Transform, int kFrom, int kTo>
-inline __attribute__((always_inline)) void TransformSquare(const Square& square, int64_t row,
-                                                           float* points) {
+inline __attribute__((always_inline)) void TransformSquare(const Square& square, int64_t t,
+                                                           const Points& points) {
   if (square.Inside()) {
-    TransformElements<Transform, kFrom, kTo, true>(square, row, points);
+    TransformElements<Transform, kFrom, kTo, true>(square, t, points);
   } else {
-    TransformElements<Transform, kFrom, kTo, false>(square, row, points);
+    TransformElements<Transform, kFrom, kTo, false>(square, t, points);
   }
 }
 
 template <int K>
-void TransformPatch(const ConvolutionShape& shape, const Tiling& tiling, int64_t tile, int64_t row,
-                    const float* x, float* points) {
-  const TilePosition at(tiling, tile);
+void TransformPatch(const ConvolutionShape& shape, const TilePosition& at, const float* x,
+                    int64_t t, const Points& points) {
   const Square patch{x + at.image * shape.height * shape.width * shape.channels,
                      shape.height,
                      shape.width,
@@ -281,13 +303,12 @@ void TransformPatch(const ConvolutionShape& shape, const Tiling& tiling, int64_t
                      at.y - shape.pad_top,
                      at.x - shape.pad_left,
                      kPatch<K>};
-  TransformSquare<PatchTransform<K>, kPatch<K>, kPatch<K>>(patch, row, points);
+  TransformSquare<PatchTransform<K>, kPatch<K>, kPatch<K>>(patch, t, points);
 }
 
 template <int K>
-void TransformGradient(const ConvolutionShape& shape, const Tiling& tiling, int64_t tile,
-                       int64_t row, const float* dy, float* points) {
-  const TilePosition at(tiling, tile);
+void TransformGradient(const ConvolutionShape& shape, const TilePosition& at, const float* dy,
+                       int64_t t, const Points& points) {
   const Square results{dy + at.image * shape.out_height * shape.out_width * shape.filters,
                        shape.out_height,
                        shape.out_width,
@@ -295,15 +316,13 @@ void TransformGradient(const ConvolutionShape& shape, const Tiling& tiling, int6
                        at.y,
                        at.x,
                        kTile};
-  TransformSquare<GradientTransform<K>, kTile, kPatch<K>>(results, row, points);
+  TransformSquare<GradientTransform<K>, kTile, kPatch<K>>(results, t, points);
 }
 
-// Row `row` of the points' matrices into a tile of y.
+// The results of tile `t` of its block into y.
 template <int K>
-void StoreResults(const ConvolutionShape& shape, const Tiling& tiling, int64_t tile, int64_t row,
-                  const float* points, const float* bias, float floor, float* y) {
-  const TilePosition at(tiling, tile);
-  const int64_t stride = RoundUp(shape.filters);
+void StoreResults(const ConvolutionShape& shape, const TilePosition& at, int64_t t,
+                  const Points& points, const float* bias, float floor, float* y) {
   const int64_t height = Smaller(kTile, shape.out_height - at.y);
   const int64_t width = Smaller(kTile, shape.out_width - at.x);
   float* const corner =
@@ -313,9 +332,9 @@ void StoreResults(const ConvolutionShape& shape, const Tiling& tiling, int64_t t
                          __mmask16 lanes) __attribute__((always_inline)) {
         using P = decltype(part);
         Vector<P> in[kPatch<K>][kPatch<K>];
+        const float* const from = points.values + t * points.row + filter;
         GRAFT_UNROLLED for (int point = 0; point < kPoints<K>; ++point) {
-          in[point / kPatch<K>][point % kPatch<K>] =
-              P::Load(lanes, points + (point * kTilesPerBlock + row) * stride + filter);
+          in[point / kPatch<K>][point % kPatch<K>] = P::Load(P::kAll, from + point * points.matrix);
         }
         Vector<P> out[kTile][kTile];
         Both<ResultTransform<K>, P>(in, out);
@@ -386,39 +405,28 @@ void StoreWeightGradient(const float* transformed, int64_t channels, int64_t fil
   }
 }
 
-int64_t PointsOf(int64_t kernel) { return kernel == 3 ? kPoints<3> : kPoints<5>; }
-
-int64_t PatchElements(const ConvolutionShape& shape) {
-  return PointsOf(shape.kernel) * kTilesPerBlock * RoundUp(shape.channels);
-}
-
-int64_t BlockElements(const ConvolutionShape& shape) {
-  return PatchElements(shape) + PointsOf(shape.kernel) * kTilesPerBlock * RoundUp(shape.filters);
-}
-
 template <int K>
 void ConvolveTiles(const ConvolutionShape& shape, const float* x, const float* transformed_weight,
                    const float* bias, float floor, float* scratch, float* y) {
   const Tiling tiling(shape);
-  const int64_t blocks = (tiling.count + kTilesPerBlock - 1) / kTilesPerBlock;
-  const int64_t in_stride = RoundUp(shape.channels);
-  const int64_t out_stride = RoundUp(shape.filters);
-#pragma omp parallel for schedule(static) if (blocks > 1)
-  for (int64_t block = 0; block < blocks; ++block) {
-    float* const patches = scratch + omp_get_thread_num() * BlockElements(shape);
-    float* const results = patches + PatchElements(shape);
-    const int64_t first = block * kTilesPerBlock;
-    const int64_t tiles = Smaller(kTilesPerBlock, tiling.count - first);
-    for (int64_t t = 0; t < tiles; ++t) TransformPatch<K>(shape, tiling, first + t, t, x, patches);
+#pragma omp parallel for schedule(static) if (tiling.count > tiling.per_block)
+  for (int64_t first = 0; first < tiling.count; first += tiling.per_block) {
+    const int64_t tiles = Smaller(tiling.per_block, tiling.count - first);
+    float* const own = scratch + omp_get_thread_num() * tiling.per_block * TileElements(shape);
+    const Points patches(own, tiling, shape.channels);
+    const Points results(own + kPoints<K> * patches.matrix, tiling, shape.filters);
+    for (int64_t t = 0; t < tiles; ++t) {
+      TransformPatch<K>(shape, TilePosition(tiling, first + t), x, t, patches);
+    }
     for (int64_t point = 0; point < kPoints<K>; ++point) {
       Gemm(tiles, shape.filters, shape.channels,
-           {patches + point * kTilesPerBlock * in_stride, in_stride, 1,
+           {patches.values + point * patches.matrix, patches.row, 1,
             transformed_weight + point * shape.channels * shape.filters, shape.filters,
-            results + point * kTilesPerBlock * out_stride, out_stride, /*c_padded=*/true},
+            results.values + point * results.matrix, results.row, /*c_padded=*/true},
            /*add=*/false);
     }
     for (int64_t t = 0; t < tiles; ++t) {
-      StoreResults<K>(shape, tiling, first + t, t, results, bias, floor, y);
+      StoreResults<K>(shape, TilePosition(tiling, first + t), t, results, bias, floor, y);
     }
   }
 }
@@ -429,24 +437,24 @@ template <int K>
 void TransformedWeightGradient(const ConvolutionShape& shape, const float* x, const float* dy,
                                float* scratch, float* transformed) {
   const Tiling tiling(shape);
-  const int64_t in_stride = RoundUp(shape.channels);
-  const int64_t out_stride = RoundUp(shape.filters);
-  float* const patches = scratch;
-  float* const gradients = patches + PatchElements(shape);
+  const Points patches(scratch, tiling, shape.channels);
+  const Points gradients(scratch + kPoints<K> * patches.matrix, tiling, shape.filters);
 #pragma omp parallel
-  for (int64_t first = 0; first < tiling.count; first += kTilesPerBlock) {
-    const int64_t tiles = Smaller(kTilesPerBlock, tiling.count - first);
+  for (int64_t first = 0; first < tiling.count; first += tiling.per_block) {
+    const int64_t tiles = Smaller(tiling.per_block, tiling.count - first);
 #pragma omp for schedule(static)
     for (int64_t t = 0; t < tiles; ++t) {
-      TransformPatch<K>(shape, tiling, first + t, t, x, patches);
-      TransformGradient<K>(shape, tiling, first + t, t, dy, gradients);
+      const TilePosition at(tiling, first + t);
+      TransformPatch<K>(shape, at, x, t, patches);
+      TransformGradient<K>(shape, at, dy, t, gradients);
     }
 #pragma omp for schedule(static)
     for (int64_t point = 0; point < kPoints<K>; ++point) {
       Gemm(shape.channels, shape.filters, tiles,
-           {patches + point * kTilesPerBlock * in_stride, 1, in_stride,
-            gradients + point * kTilesPerBlock * out_stride, out_stride,
-            transformed + point * shape.channels * out_stride, out_stride, /*c_padded=*/true},
+           {patches.values + point * patches.matrix, 1, patches.row,
+            gradients.values + point * gradients.matrix, gradients.row,
+            transformed + point * shape.channels * gradients.row, gradients.row,
+            /*c_padded=*/true},
            /*add=*/first > 0);
     }
   }
@@ -470,7 +478,7 @@ int64_t WeightElements(const ConvolutionShape& shape) {
 }
 
 int64_t ScratchElements(const ConvolutionShape& shape, int threads) {
-  return BlockElements(shape) * threads;
+  return TilesPerBlock(shape) * TileElements(shape) * threads;
 }
 
 // -> [points, channels, filters]

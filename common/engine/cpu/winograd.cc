@@ -35,12 +35,10 @@ constexpr int kPairs = kPatch<K> / 2 - 1;
 // The positive points of the pairs, and the factors of G's rows for zero and for the pairs.
 constexpr float kPositive[] = {1, 2, 0.5F};
 constexpr float kUnits[] = {1, 1, 1, 1};
+constexpr float kFactors3[] = {1.0F / 4, -1.0F / 6, 1.0F / 24};
+constexpr float kFactors5[] = {-1, -2.0F / 9, 1.0F / 90, 32.0F / 45};
 template <int K>
-constexpr float kFactors[] = {};
-template <>
-constexpr float kFactors<3>[] = {1.0F / 4, -1.0F / 6, 1.0F / 24};
-template <>
-constexpr float kFactors<5>[] = {-1, -2.0F / 9, 1.0F / 90, 32.0F / 45};
+constexpr const float* kFactors = K == 3 ? kFactors3 : kFactors5;
 
 constexpr float Power(float base, int exponent) {
   float power = 1;

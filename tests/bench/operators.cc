@@ -2,9 +2,9 @@
 //
 //   operators [batch]
 //
-// Prints, for each layer over a picture or tokens, the best time of a forward and a backward in
-// training, and the values that it reads and writes in a second. A layer's time is that of a
-// network with it less that of the network without it.
+// Prints, for each layer over a picture or tokens and for some chains, the best time of a forward
+// and a backward in training, and the values that it reads and writes in a second. A layer's time
+// is that of a network with it less that of the network without it.
 #include <algorithm>
 #include <chrono>
 #include <cstdio>
@@ -52,12 +52,14 @@ Times Measure(const arch::Architecture& architecture, std::int64_t batch) {
 }
 
 void Report(const std::string& name, const tensor::Shape& input, const arch::LayerDef& stem,
-            const arch::LayerDef& layer, std::int64_t batch) {
-  const auto network = [&](std::vector<arch::LayerDef> layers) {
-    return testing::WithLoss(testing::Classifier(input, std::move(layers)));
+            const std::vector<arch::LayerDef>& layers, std::int64_t batch) {
+  std::vector<arch::LayerDef> all = {stem};
+  const auto measure = [&] {
+    return Measure(testing::WithLoss(testing::Classifier(input, all)), batch);
   };
-  const Times without = Measure(network({stem}), batch);
-  const Times with = Measure(network({stem, layer}), batch);
+  const Times without = measure();
+  all.insert(all.end(), layers.begin(), layers.end());
+  const Times with = measure();
   std::printf("%-28s forward %7.3f ms, backward %7.3f ms\n", name.c_str(),
               with.forward_ms - without.forward_ms, with.backward_ms - without.backward_ms);
 }
@@ -76,7 +78,7 @@ void ReportPictures(std::int64_t batch) {
     const tensor::Shape input = {3, 16, 16};
     const arch::LayerDef stem = Convolution(channels, 1, 1);
     const auto report = [&](const std::string& name, const arch::LayerDef& layer) {
-      Report(name + " C" + std::to_string(channels) + " 16x16", input, stem, layer, batch);
+      Report(name + " C" + std::to_string(channels) + " 16x16", input, stem, {layer}, batch);
     };
     report("convolution 3x3", Convolution(channels, 3, 1));
     report("convolution 3x3 dilated", Convolution(channels, 3, 1, 2));
@@ -99,12 +101,25 @@ void ReportPictures(std::int64_t batch) {
   }
 }
 
+// Of one chain: an addition with the picture itself, and what is behind it.
+void ReportChains(std::int64_t batch) {
+  const tensor::Shape input = {3, 32, 32};
+  const arch::LayerDef stem = Convolution(48, 1, 1);
+  const auto report = [&](const std::string& name, std::vector<arch::LayerDef> more) {
+    more.insert(more.begin(), Layer("add", {}, {"convolution_1", "convolution_1"}));
+    Report(name + " C48 32x32", input, stem, more, batch);
+  };
+  report("add", {});
+  report("add, relu", {Layer("relu")});
+  report("add, silu, tanh", {Layer("silu"), Layer("tanh")});
+}
+
 void ReportTokens(std::int64_t batch) {
   for (const std::int64_t width : {64, 192}) {
     const tensor::Shape input = {64, width};
     const arch::LayerDef stem = Layer("linear", {{"units", width}});
     const auto report = [&](const std::string& name, const arch::LayerDef& layer) {
-      Report(name + " 64x" + std::to_string(width), input, stem, layer, batch);
+      Report(name + " 64x" + std::to_string(width), input, stem, {layer}, batch);
     };
     report("linear", Layer("linear", {{"units", width}}));
     report("attention (4 heads)",
@@ -120,6 +135,7 @@ void ReportTokens(std::int64_t batch) {
 int main(int argc, char** argv) {
   const std::int64_t batch = argc > 1 ? std::atoll(argv[1]) : 64;
   graft::engine::ReportPictures(batch);
+  graft::engine::ReportChains(batch);
   graft::engine::ReportTokens(batch);
   return 0;
 }

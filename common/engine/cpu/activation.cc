@@ -183,25 +183,29 @@ class Activation final : public Kernel {
         use_(context.gradient_uses[0]) {}
 
   absl::Status Forward(const Run& run) override {
-    const float* const x = run.value(x_);
-    float* const y = run.mutable_value(y_);
     const std::int64_t size = run.outer(batched_) * elements_;
-    ForEachPart(size, size, [&](std::int64_t first, std::int64_t count) {
-      Apply(function_, slope_, x + first, count, y + first);
-    });
+    ForEachPart(size, size,
+                [&](std::int64_t first, std::int64_t count) { ForwardPart(run, first, count); });
     return absl::OkStatus();
   }
 
   absl::Status Backward(const Run& run) override {
-    const auto backward = use_ == GradientUse::kAdd ? AddGradient : WriteGradient;
-    const float* const x = run.value(by_result_ ? y_ : x_);
-    const float* const dy = run.gradient(y_);
-    float* const dx = run.gradient(x_);
     const std::int64_t size = run.outer(batched_) * elements_;
-    ForEachPart(size, size, [&](std::int64_t first, std::int64_t count) {
-      backward(function_, slope_, x + first, dy + first, count, dx + first);
-    });
+    ForEachPart(size, size,
+                [&](std::int64_t first, std::int64_t count) { BackwardPart(run, first, count); });
     return absl::OkStatus();
+  }
+
+  bool by_element() const override { return true; }
+
+  void ForwardPart(const Run& run, std::int64_t first, std::int64_t count) override {
+    Apply(function_, slope_, run.value(x_) + first, count, run.mutable_value(y_) + first);
+  }
+
+  void BackwardPart(const Run& run, std::int64_t first, std::int64_t count) override {
+    const auto backward = use_ == GradientUse::kAdd ? AddGradient : WriteGradient;
+    backward(function_, slope_, run.value(by_result_ ? y_ : x_) + first, run.gradient(y_) + first,
+             count, run.gradient(x_) + first);
   }
 
  private:

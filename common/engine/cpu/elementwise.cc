@@ -70,11 +70,38 @@ class Elementwise : public Kernel {
         uses_(context.gradient_uses) {
     for (const arch::NodeIndex operand : operands_) {
       sources_.push_back(SourceOf(context, operand));
-      if (!sources_.back().same) sums_.resize(grid_.columns);
+      by_element_ = by_element_ && sources_.back().same;
     }
+    if (!by_element_) sums_.resize(grid_.columns);
+  }
+
+  bool by_element() const override { return by_element_; }
+
+  absl::Status Forward(const Run& run) override {
+    if (by_element_) {
+      ForEachPart(Size(run), Size(run),
+                  [&](std::int64_t first, std::int64_t count) { ForwardPart(run, first, count); });
+    } else {
+      ForwardRepeating(run);
+    }
+    return absl::OkStatus();
+  }
+
+  absl::Status Backward(const Run& run) override {
+    if (by_element_) {
+      ForEachPart(Size(run), Size(run),
+                  [&](std::int64_t first, std::int64_t count) { BackwardPart(run, first, count); });
+    } else {
+      BackwardRepeating(run);
+    }
+    return absl::OkStatus();
   }
 
  protected:
+  // Where an operand is smaller than the result.
+  virtual void ForwardRepeating(const Run& run) = 0;
+  virtual void BackwardRepeating(const Run& run) = 0;
+
   std::int64_t Size(const Run& run) const { return run.outer(batched_) * grid_.elements(); }
 
   // y op= operand i
@@ -162,6 +189,7 @@ class Elementwise : public Kernel {
   }
 
   std::vector<Source> sources_;
+  bool by_element_ = true;   // all operands have the result's shape
   std::vector<float> sums_;  // of one example's rows
 };
 
@@ -169,17 +197,31 @@ class Add final : public Elementwise {
  public:
   using Elementwise::Elementwise;
 
-  absl::Status Forward(const Run& run) override {
+  void ForwardPart(const Run& run, std::int64_t first, std::int64_t count) override {
+    float* const y = run.mutable_value(y_) + first;
+    Copy(run.value(operands_[0]) + first, count, y);
+    for (std::size_t i = 1; i < operands_.size(); ++i) {
+      AddRow(run.value(operands_[i]) + first, 1, count, y);
+    }
+  }
+
+  void BackwardPart(const Run& run, std::int64_t first, std::int64_t count) override {
+    for (std::size_t i = 0; i < operands_.size(); ++i) {
+      if (uses_[i] == GradientUse::kNone) continue;
+      PassGradient(uses_[i], run.gradient(y_) + first, count, run.gradient(operands_[i]) + first);
+    }
+  }
+
+ private:
+  void ForwardRepeating(const Run& run) override {
     Copy(run.value(operands_[0]), Size(run), run.mutable_value(y_));
     for (std::size_t i = 1; i < operands_.size(); ++i) {
       Combine(run, i, AddRow, run.mutable_value(y_));
     }
-    return absl::OkStatus();
   }
 
-  absl::Status Backward(const Run& run) override {
+  void BackwardRepeating(const Run& run) override {
     for (std::size_t i = 0; i < operands_.size(); ++i) PassTo(run, i, run.gradient(y_));
-    return absl::OkStatus();
   }
 };
 
@@ -191,16 +233,36 @@ class Multiply final : public Elementwise {
     }
   }
 
-  absl::Status Forward(const Run& run) override {
+  void ForwardPart(const Run& run, std::int64_t first, std::int64_t count) override {
+    float* const y = run.mutable_value(y_) + first;
+    Copy(run.value(operands_[0]) + first, count, y);
+    for (std::size_t i = 1; i < operands_.size(); ++i) {
+      MultiplyRow(run.value(operands_[i]) + first, 1, count, y);
+    }
+  }
+
+  // Each operand takes dy times all others.
+  void BackwardPart(const Run& run, std::int64_t first, std::int64_t count) override {
+    float* const product = run.scratch + first;
+    for (std::size_t i = 0; i < operands_.size(); ++i) {
+      if (uses_[i] == GradientUse::kNone) continue;
+      Copy(run.gradient(y_) + first, count, product);
+      for (std::size_t other = 0; other < operands_.size(); ++other) {
+        if (other != i) MultiplyRow(run.value(operands_[other]) + first, 1, count, product);
+      }
+      PassGradient(uses_[i], product, count, run.gradient(operands_[i]) + first);
+    }
+  }
+
+ private:
+  void ForwardRepeating(const Run& run) override {
     Copy(run.value(operands_[0]), Size(run), run.mutable_value(y_));
     for (std::size_t i = 1; i < operands_.size(); ++i) {
       Combine(run, i, MultiplyRow, run.mutable_value(y_));
     }
-    return absl::OkStatus();
   }
 
-  // Each operand takes dy times all others.
-  absl::Status Backward(const Run& run) override {
+  void BackwardRepeating(const Run& run) override {
     for (std::size_t i = 0; i < operands_.size(); ++i) {
       if (uses_[i] == GradientUse::kNone) continue;
       Copy(run.gradient(y_), Size(run), run.scratch);
@@ -209,7 +271,6 @@ class Multiply final : public Elementwise {
       }
       PassTo(run, i, run.scratch);
     }
-    return absl::OkStatus();
   }
 };
 

@@ -154,6 +154,12 @@ class Kernel {
   virtual absl::Status Forward(const Run& run) = 0;
   // After a Forward in kTraining, if an operand's gradient is wanted.
   virtual absl::Status Backward(const Run& run) = 0;
+
+  // Whether each element, also of gradients, depends on those at its own place alone. Then the two
+  // functions below may be called for all parts of the elements instead of the two above.
+  virtual bool by_element() const { return false; }
+  virtual void ForwardPart(const Run& run, std::int64_t first, std::int64_t count) {}
+  virtual void BackwardPart(const Run& run, std::int64_t first, std::int64_t count) {}
 };
 
 // May throw dnnl::error.

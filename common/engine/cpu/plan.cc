@@ -8,6 +8,7 @@
 #include "absl/strings/str_cat.h"
 #include "common/base/status_macros.h"
 #include "common/engine/cpu/loops.h"
+#include "common/engine/cpu/parallel.h"
 #include "common/engine/graph_checks.h"
 
 namespace graft::engine::cpu {
@@ -60,6 +61,7 @@ CpuPlan::CpuPlan(const arch::Architecture& architecture, const PlanOptions& opti
   ChooseSteps();
   ChooseGradientUses();
   MakeKernels();
+  ChooseChains();
   PlaceValues();
 }
 
@@ -109,6 +111,29 @@ void CpuPlan::MakeKernels() {
   }
 }
 
+void CpuPlan::ChooseChains() {
+  for (int k = 1; k < step_count_; ++k) {
+    const Step& before = steps_[k - 1];
+    const arch::NodeIndex node = steps_[k].node;
+    const std::vector<arch::NodeIndex>& operands = architecture_.node(node).operands;
+    steps_[k].chained =
+        before.kernel->by_element() && steps_[k].kernel->by_element() &&
+        std::ranges::count(operands, before.result) == 1 &&
+        architecture_.users(before.result).size() == 1 &&
+        architecture_.node(before.result).type == architecture_.node(steps_[k].result).type;
+  }
+}
+
+int CpuPlan::ChainStart(int step) const {
+  while (steps_[step].chained) --step;
+  return step;
+}
+
+int CpuPlan::ChainEnd(int step) const {
+  while (step + 1 < step_count_ && steps_[step + 1].chained) ++step;
+  return step;
+}
+
 void CpuPlan::Allocate() {
   scratch_ = AlignedBuffer(scratch_bytes_);
   for (PlainCopy& copy : plain_copies_) copy.values = AlignedBuffer(copy.size_bytes);
@@ -133,12 +158,35 @@ Run CpuPlan::MakeRun(Mode mode, const Feed& feed) const {
   return run;
 }
 
-absl::Status CpuPlan::RunKernel(const Step& step, Pass pass, const Run& run) const {
-  const auto kernel = [&] {
-    return pass == Pass::kForward ? step.kernel->Forward(run) : step.kernel->Backward(run);
+absl::Status CpuPlan::RunChain(int start, Pass pass, const Run& run) const {
+  const auto kernels = [&] { return RunKernels(start, ChainEnd(start), pass, run); };
+  if (backend_.observer == nullptr) return kernels();
+  return backend_.observer->Run(architecture_.node(steps_[start].node), pass, kernels);
+}
+
+absl::Status CpuPlan::RunKernels(int start, int end, Pass pass, const Run& run) const {
+  constexpr std::int64_t kBlock = 2048;  // elements, of which the first cache holds several vectors
+  if (start == end) {
+    Kernel& kernel = *steps_[start].kernel;
+    return pass == Pass::kForward ? kernel.Forward(run) : kernel.Backward(run);
+  }
+  const auto run_block = [&](std::int64_t first, std::int64_t count) {
+    if (pass == Pass::kForward) {
+      for (int k = start; k <= end; ++k) steps_[k].kernel->ForwardPart(run, first, count);
+      return;
+    }
+    for (int k = end; k >= start; --k) {
+      if (steps_[k].backward) steps_[k].kernel->BackwardPart(run, first, count);
+    }
   };
-  if (backend_.observer == nullptr) return kernel();
-  return backend_.observer->Run(architecture_.node(step.node), pass, kernel);
+  const arch::ValueType& type = architecture_.node(steps_[start].result).type;
+  const std::int64_t size = run.outer(type.batched) * type.shape.ElementCount();
+  ForEachPart(size, size, [&](std::int64_t first, std::int64_t count) {
+    for (std::int64_t block = first; block < first + count; block += kBlock) {
+      run_block(block, std::min(kBlock, first + count - block));
+    }
+  });
+  return absl::OkStatus();
 }
 
 void CpuPlan::BindInputs(const Feed& feed) {
@@ -172,7 +220,9 @@ absl::Status CpuPlan::Forward(Mode mode, const Feed& feed, ParameterVector& para
   BindInputs(feed);
   BindParameters(parameters);
   const Run run = MakeRun(mode, feed);
-  for (const Step& step : steps_) RETURN_IF_ERROR(RunKernel(step, Pass::kForward, run));
+  for (int k = 0; k < step_count_; k = ChainEnd(k) + 1) {
+    RETURN_IF_ERROR(RunChain(k, Pass::kForward, run));
+  }
   count_ = feed.count;
   trained_ = mode == Mode::kTraining;
   return absl::OkStatus();
@@ -194,8 +244,8 @@ absl::Status CpuPlan::Backward(const Feed& feed, const ParameterVector& paramete
   trained_ = false;  // gradients take the memory of values
   if (float* const loss = gradients_[architecture_.outputs()[0].node]; loss != nullptr) *loss = 1;
   const Run run = MakeRun(Mode::kTraining, feed);
-  for (auto step = steps_.rbegin(); step != steps_.rend(); ++step) {
-    if (step->backward) RETURN_IF_ERROR(RunKernel(*step, Pass::kBackward, run));
+  for (int k = step_count_ - 1; k >= 0; k = ChainStart(k) - 1) {
+    if (steps_[k].backward) RETURN_IF_ERROR(RunChain(ChainStart(k), Pass::kBackward, run));
   }
   return absl::OkStatus();
 }

@@ -44,6 +44,10 @@ class CpuPlan final : public Plan {
     arch::NodeIndex result = 0;
     std::unique_ptr<Kernel> kernel;
     bool backward = false;  // some operand's gradient is wanted
+    // Whether it is computed along with the step before it: both by element, and this one alone
+    // reads that one's result. Blocks of elements go through all steps of such a chain while the
+    // first cache holds them.
+    bool chained = false;
   };
   // A wanted value that is channels-last and has to be brought into plain layout to be read.
   struct PlainCopy {
@@ -54,10 +58,14 @@ class CpuPlan final : public Plan {
 
   // By position among the steps: forward k = 0 .. K-1, backward 2K - 1 - k.
   int BackwardStep(int step) const { return 2 * step_count_ - 1 - step; }
+  // The chain of a step: its first and its last one.
+  int ChainStart(int step) const;
+  int ChainEnd(int step) const;
 
   void ChooseSteps();
   void ChooseGradientUses();
   void MakeKernels();
+  void ChooseChains();
   // plan_memory.cc
   void PlaceValues();
   void Allocate();
@@ -66,7 +74,9 @@ class CpuPlan final : public Plan {
   int LastReadOfValue(int step) const;
   int FirstWriteOfGradient(int step) const;
 
-  absl::Status RunKernel(const Step& step, Pass pass, const Run& run) const;
+  // All steps of the chain that begins with `start`.
+  absl::Status RunChain(int start, Pass pass, const Run& run) const;
+  absl::Status RunKernels(int start, int end, Pass pass, const Run& run) const;
   Run MakeRun(Mode mode, const Feed& feed) const;
   void BindInputs(const Feed& feed);
   void BindParameters(const ParameterVector& parameters);

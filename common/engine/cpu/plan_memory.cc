@@ -42,15 +42,18 @@ class Chains {
     follows_[content] = true;
   }
 
-  // The buffer of each content; -1: none.
-  std::vector<BufferId> AddBuffers(Arena& arena) const {
+  // The buffer of each content; -1: none. `earliest` and `latest` say, for a step, those that go on
+  // at the same time.
+  template <typename Earliest, typename Latest>
+  std::vector<BufferId> AddBuffers(Earliest earliest, Latest latest, Arena& arena) const {
     std::vector<BufferId> buffers(contents_.size(), -1);
     for (std::size_t start = 0; start < contents_.size(); ++start) {
       if (follows_[start] || contents_[start].size_bytes == 0) continue;
       int end = static_cast<int>(start);
       while (next_[end] >= 0) end = next_[end];
       const BufferId buffer =
-          arena.Add(contents_[start].size_bytes, contents_[start].first, contents_[end].last);
+          arena.Add(contents_[start].size_bytes, earliest(contents_[start].first),
+                    latest(contents_[end].last));
       for (int i = static_cast<int>(start); i >= 0; i = next_[i]) buffers[i] = buffer;
     }
     return buffers;
@@ -139,7 +142,14 @@ void CpuPlan::PlaceValues() {
       }
     }
   }
-  const std::vector<BufferId> buffers = chains.AddBuffers(arena_);
+  const auto earliest = [this](int step) {
+    return step < step_count_ ? ChainStart(step) : BackwardStep(ChainEnd(BackwardStep(step)));
+  };
+  const auto latest = [this](int step) {
+    if (step == 2 * step_count_) return step;
+    return step < step_count_ ? ChainEnd(step) : BackwardStep(ChainStart(BackwardStep(step)));
+  };
+  const std::vector<BufferId> buffers = chains.AddBuffers(earliest, latest, arena_);
   for (int k = 0; k < step_count_; ++k) {
     value_buffers_.push_back(buffers[values[k]]);
     gradient_buffers_.push_back(buffers[gradients[k]]);

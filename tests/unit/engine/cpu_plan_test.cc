@@ -11,6 +11,7 @@
 #include <thread>
 #include <vector>
 
+#include "absl/strings/str_cat.h"
 #include "common/engine/cpu/arena.h"
 #include "common/engine/cpu/cpu_backend.h"
 #include "common/engine/cpu/plan.h"
@@ -341,7 +342,7 @@ TEST(CpuPlanTest, PlanBeyondTheMemoryLimitIsRefusedWithWhatItWouldTake) {
   const auto plan = cpu::CpuBackend().Compile(architecture, {.batch = 16});
   const std::int64_t bytes = (*plan)->memory_bytes();
   EXPECT_TRUE(cpu::CpuBackend({.memory_limit_bytes = bytes})
-                  .Compile(architecture, {.batch = 16, .exact = true})
+                  .Compile(architecture, {.batch = 16})
                   .ok());
   const absl::Status refused = cpu::CpuBackend({.memory_limit_bytes = bytes - 1})
                                    .Compile(architecture, {.batch = 16})
@@ -400,6 +401,39 @@ TEST(CpuPlanTest, AnObserverRunsEachKernelAndChangesNoBits) {
   ASSERT_TRUE((*alone)->Forward(Mode::kTraining, examples.feed(), expected_parameters).ok());
   ASSERT_TRUE((*alone)->Backward(examples.feed(), expected_parameters, expected).ok());
   EXPECT_TRUE(std::ranges::equal(gradients.values(), expected.values()));
+}
+
+// A chain counts as its first kernel.
+TEST(CpuPlanTest, ElementWiseChainsRunAsOneKernel) {
+  const auto runs = [](std::vector<arch::LayerDef> layers) {
+    layers.insert(layers.begin(), Conv(4, "", "x"));
+    layers.push_back(Layer("global_average_pool"));
+    const arch::Architecture network = testing::WithLoss(testing::Classifier({3, 6, 6}, layers));
+    CountingObserver observer;
+    const auto plan = cpu::CpuBackend({.observer = &observer}).Compile(network, {.batch = 2});
+    const Examples examples(network, 2, 1);
+    ParameterVector parameters = InitializeParameters(network, (*plan)->layout(), 1);
+    ParameterVector gradients((*plan)->layout().size());
+    EXPECT_TRUE((*plan)->Forward(Mode::kTraining, examples.feed(), parameters).ok());
+    EXPECT_TRUE((*plan)->Backward(examples.feed(), parameters, gradients).ok());
+    observer.forward.erase("input");  // images have no gradient
+    EXPECT_EQ(observer.forward, observer.backward);
+    std::string found;
+    for (const auto& [op, count] : observer.forward) {
+      if (op != "add" && op != "multiply" && op != "silu" && op != "tanh") continue;
+      absl::StrAppend(&found, op, " ", count, " ");
+    }
+    return found;
+  };
+  const auto of_x = Layer("tanh", {}, {"x"}, "t");
+  EXPECT_EQ(runs({of_x, Layer("silu"), Layer("tanh")}), "tanh 1 ");
+  EXPECT_EQ(runs({of_x, Layer("add", {}, {"t", "x"}), Layer("silu")}), "tanh 1 ");
+  // A result with another user, an operand of another shape, an operator that mixes elements.
+  EXPECT_EQ(runs({of_x, Layer("silu", {}, {"t"}, "s"), Layer("add", {}, {"s", "t"})}),
+            "silu 1 tanh 1 ");
+  EXPECT_EQ(runs({of_x, Layer("global_average_pool", {}, {"t"}, "mean"),
+                  Layer("multiply", {}, {"t", "mean"}), Layer("silu")}),
+            "multiply 1 silu 1 tanh 1 ");
 }
 
 TEST(CpuPlanTest, NumericsNameLibraryProcessorAndThreads) {

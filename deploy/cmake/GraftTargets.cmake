@@ -75,6 +75,18 @@ function(graft_test)
                "GRAFT_BIN_DIR=${CMAKE_BINARY_DIR}/bin;GRAFT_SOURCE_DIR=${CMAKE_SOURCE_DIR};${GRAFT_SANITIZER_OPTIONS}")
 endfunction()
 
+# graft_test_again(NAME arch_other_test OF arch_test ENVIRONMENT VARIABLE=value)
+# makes another ctest entry of a program of graft_test, which runs with that variable.
+function(graft_test_again)
+  cmake_parse_arguments(ARG "" "NAME;OF;ENVIRONMENT" "" ${ARGN})
+  get_test_property(${ARG_OF} ENVIRONMENT environment)
+  get_test_property(${ARG_OF} LABELS labels)
+  get_test_property(${ARG_OF} TIMEOUT timeout)
+  add_test(NAME ${ARG_NAME} COMMAND ${ARG_OF} WORKING_DIRECTORY ${CMAKE_SOURCE_DIR})
+  set_tests_properties(${ARG_NAME} PROPERTIES TIMEOUT ${timeout} LABELS "${labels}" ENVIRONMENT
+                                              "${environment};${ARG_ENVIRONMENT}")
+endfunction()
+
 # graft_fuzz_target(NAME idx_fuzz DEPS ...): the target of idx_fuzz.cc (tests/fuzz/fuzz_target.h), with
 # GRAFT_FUZZ as a libFuzzer program and a dependency of fuzz_targets, otherwise as a test.
 function(graft_fuzz_target)

@@ -35,13 +35,11 @@ struct Avx512Convolution {
   std::int64_t (*weight_elements)(const ConvolutionShape& shape);
   std::int64_t (*scratch_elements)(const ConvolutionShape& shape, int threads);
 
-  // Weights as `convolve` takes them.
-  void (*transform_weight)(const ConvolutionShape& shape, const float* weight, float* transformed);
-
-  // The weights, for `convolve`, of the convolution that takes dy to dx, whose shape is
-  // DataGradientShape: turned by 180 degrees, filters for channels. `shape` is that of the forward.
-  void (*transform_turned_weight)(const ConvolutionShape& shape, const float* weight,
-                                  float* transformed);
+  // Weights as `convolve` takes them. `turned`: those of the convolution that takes dy to dx, whose
+  // shape is DataGradientShape: turned by 180 degrees, filters for channels; `shape` is that of the
+  // forward.
+  void (*transform_weight)(const ConvolutionShape& shape, const float* weight, bool turned,
+                           float* transformed);
 
   // y is overwritten. `bias` [filters] may be null; results below `floor` become it.
   void (*convolve)(const ConvolutionShape& shape, const float* x, const float* transformed_weight,
@@ -55,15 +53,17 @@ struct Avx512Convolution {
 // Of the convolution of dy that gives dx.
 ConvolutionShape DataGradientShape(const ConvolutionShape& forward);
 
-// Winograd's minimal filtering, for kernels of 3x3 and 5x5 (winograd.cc). Rounding adds a few 1e-6
-// of the largest result. Null without AVX-512.
+// Winograd's minimal filtering, for kernels of 3x3 and 5x5 (winograd.cc). Rounding adds up to about
+// 1e-5 of the largest result. Null without AVX-512.
 const Avx512Convolution* WinogradConvolution();
+extern const Avx512Convolution kWinogradFunctions;  // to be called with AVX-512 alone
 // Results along an axis that it computes together.
 inline constexpr int kWinogradTile = 4;
 
-// The direct sum as matrix products, for kernels of any size (gemm_convolution.cc). Null as
-// above.
-const Avx512Convolution* GemmConvolution();
+// Matrix products, for kernels of 1x1 without padding (pointwise_convolution.cc). Null without
+// AVX-512.
+const Avx512Convolution* PointwiseConvolution();
+extern const Avx512Convolution kPointwiseFunctions;
 
 }  // namespace graft::engine::cpu
 

@@ -20,6 +20,11 @@ static inline __mmask16 LanesOf(int64_t left) {
                         : static_cast<__mmask16>(0xFFFF >> (kLanes - left));
 }
 
+static inline int64_t RoundUp(int64_t elements) {
+  return (elements + kLanes - 1) / kLanes * kLanes;
+}
+static inline int64_t Smaller(int64_t a, int64_t b) { return a < b ? a : b; }
+
 // c [m, n] = or += a [m, k] b [k, n]. Element (i, p) of a is a[i * a_row + p * a_column]; b and c
 // are row-major with the given strides.
 struct GemmOperands {
@@ -33,9 +38,9 @@ struct GemmOperands {
   bool c_padded = false;  // rows of c may be written up to the next multiple of kLanes
 };
 
-// A part of a row in a register: 16 lanes, or the half register that takes half the time. Lanes
-// that are not in `mask` are neither read nor written.
-struct Whole {
+// Kinds of vectors: 16 lanes, or the half register that takes half the time. Lanes that are not in
+// `mask` are neither read nor written.
+struct FullVector {
   using Vector = __m512;
   static constexpr __mmask16 kAll = 0xFFFF;
   static inline Vector Zero() { return _mm512_setzero_ps(); }
@@ -51,10 +56,10 @@ struct Whole {
   static inline Vector MultiplyAdd(Vector a, Vector b, Vector c) {
     return _mm512_fmadd_ps(a, b, c);
   }
-  // The larger; `b` if one is a NaN.
-  static inline Vector Max(Vector a, Vector b) { return _mm512_maskz_max_ps(0xFFFF, a, b); }
+  // The larger; `b` if one is a NaN. GCC 12 warns of its own header in _mm512_max_ps.
+  static inline Vector Max(Vector a, Vector b) { return _mm512_maskz_max_ps(kAll, a, b); }
 };
-struct Half {
+struct HalfVector {
   using Vector = __m256;
   static constexpr __mmask16 kAll = 0xFF;
   static inline Vector Zero() { return _mm256_setzero_ps(); }
@@ -72,47 +77,48 @@ struct Half {
   static inline Vector Max(Vector a, Vector b) { return _mm256_max_ps(a, b); }
 };
 
-// f(part, offset, mask) for each part of a row of so many elements, of which the last is a Half if
-// that holds what is left.
+// f(kind, offset, mask) for each vector of a row of so many elements, of which the last is half a
+// one if that holds what is left.
 template <typename F>
-static inline __attribute__((always_inline)) void ForEachPart(int64_t elements, F f) {
+static inline __attribute__((always_inline)) void ForEachVector(int64_t elements, F f) {
   for (int64_t offset = 0; offset < elements; offset += kLanes) {
     const int64_t left = elements - offset;
     if (left <= kLanes / 2) {
-      f(Half(), offset, LanesOf(left));
+      f(HalfVector(), offset, LanesOf(left));
     } else {
-      f(Whole(), offset, LanesOf(left));
+      f(FullVector(), offset, LanesOf(left));
     }
   }
 }
 
-// Rows of c, and along its columns kWhole vectors and one more of the kind Last, that are kept in
-// registers. `mask` is for the last vector.
+// Rows of c, and along its columns kWhole full vectors and one more of the kind Last, that are kept
+// in registers. `mask` is for the last vector. Arrays have an element more than they need, for none
+// may be empty.
 template <int kRows, int kWhole, typename Last>
 static inline __attribute__((always_inline)) void GemmBlock(int64_t k, const GemmOperands& at,
                                                             __mmask16 mask, bool add) {
   constexpr int64_t kLast = kWhole * kLanes;
   const GemmOperands o = at;
-  Whole::Vector sum[kRows][kWhole + 1];
+  FullVector::Vector sum[kRows][kWhole + 1];
   typename Last::Vector last_sum[kRows];
   GRAFT_UNROLLED for (int i = 0; i < kRows; ++i) {
     const float* const c = o.c + i * o.c_row;
     GRAFT_UNROLLED for (int j = 0; j < kWhole; ++j) {
-      sum[i][j] = add ? Whole::Load(Whole::kAll, c + j * kLanes) : Whole::Zero();
+      sum[i][j] = add ? FullVector::Load(FullVector::kAll, c + j * kLanes) : FullVector::Zero();
     }
     last_sum[i] = add ? Last::Load(mask, c + kLast) : Last::Zero();
   }
   const float* a = o.a;
   const float* b = o.b;
   for (int64_t p = 0; p < k; ++p, a += o.a_column, b += o.b_row) {
-    Whole::Vector factors[kWhole + 1];
+    FullVector::Vector factors[kWhole + 1];
     GRAFT_UNROLLED for (int j = 0; j < kWhole; ++j) factors[j] =
-        Whole::Load(Whole::kAll, b + j * kLanes);
+        FullVector::Load(FullVector::kAll, b + j * kLanes);
     const typename Last::Vector last_factor = Last::Load(mask, b + kLast);
     GRAFT_UNROLLED for (int i = 0; i < kRows; ++i) {
       const float factor = a[i * o.a_row];
       GRAFT_UNROLLED for (int j = 0; j < kWhole; ++j) {
-        sum[i][j] = Whole::MultiplyAdd(Whole::Same(factor), factors[j], sum[i][j]);
+        sum[i][j] = FullVector::MultiplyAdd(FullVector::Same(factor), factors[j], sum[i][j]);
       }
       last_sum[i] = Last::MultiplyAdd(Last::Same(factor), last_factor, last_sum[i]);
     }
@@ -120,7 +126,7 @@ static inline __attribute__((always_inline)) void GemmBlock(int64_t k, const Gem
   GRAFT_UNROLLED for (int i = 0; i < kRows; ++i) {
     float* const c = o.c + i * o.c_row;
     GRAFT_UNROLLED for (int j = 0; j < kWhole; ++j)
-        Whole::Store(c + j * kLanes, Whole::kAll, sum[i][j]);
+        FullVector::Store(c + j * kLanes, FullVector::kAll, sum[i][j]);
     Last::Store(c + kLast, o.c_padded ? Last::kAll : mask, last_sum[i]);
   }
 }
@@ -147,7 +153,7 @@ static void GemmPanel(int64_t m, int64_t k, GemmOperands at, __mmask16 mask, boo
   }
 }
 
-// As many rows as 32 registers hold beside b and a.
+// As many rows as 32 registers hold beside b and a; 12 are enough to hide how long a sum takes.
 template <typename Last>
 static inline void GemmPanels(int64_t whole, int64_t m, int64_t k, const GemmOperands& at,
                               __mmask16 mask, bool add) {
@@ -163,9 +169,9 @@ static inline void Gemm(int64_t m, int64_t n, int64_t k, GemmOperands at, bool a
     const int64_t whole = n >= kWidest ? 3 : (n - 1) / kLanes;
     const int64_t left = n - whole * kLanes;
     if (left <= kLanes / 2) {
-      GemmPanels<Half>(whole, m, k, at, LanesOf(left), add);
+      GemmPanels<HalfVector>(whole, m, k, at, LanesOf(left), add);
     } else {
-      GemmPanels<Whole>(whole, m, k, at, LanesOf(left), add);
+      GemmPanels<FullVector>(whole, m, k, at, LanesOf(left), add);
     }
   }
 }

@@ -12,7 +12,7 @@
 namespace graft::engine::cpu {
 namespace {
 
-// The buffer after so many elements begins on a line of its own.
+// The buffer after so many elements begins on a line of the cache.
 std::int64_t Aligned(std::int64_t elements) { return (elements + 15) / 16 * 16; }
 
 ConvolutionShape ShapeOf(const ConvolutionProblem& problem, std::int64_t count) {
@@ -73,7 +73,7 @@ class Avx512Method final : public ConvolutionMethod {
   absl::Status DataGradient(std::int64_t count, const float* dy, const float* weight,
                             float* scratch, float* dx) override {
     const ConvolutionShape shape = ShapeOf(problem_, count);
-    algorithm_.transform_turned_weight(shape, weight, scratch);
+    algorithm_.transform_weight(shape, weight, /*turned=*/true, scratch);
     algorithm_.convolve(DataGradientShape(shape), dy, scratch, /*bias=*/nullptr, kNoFloor,
                         scratch + weight_elements_, dx);
     return absl::OkStatus();
@@ -95,7 +95,7 @@ class Avx512Method final : public ConvolutionMethod {
   void Convolve(std::int64_t count, const float* x, const float* weight, const float* bias,
                 float floor, float* scratch, float* y) const {
     const ConvolutionShape shape = ShapeOf(problem_, count);
-    algorithm_.transform_weight(shape, weight, scratch);
+    algorithm_.transform_weight(shape, weight, /*turned=*/false, scratch);
     algorithm_.convolve(shape, x, scratch, bias, floor, scratch + weight_elements_, y);
   }
 
@@ -109,18 +109,22 @@ class Avx512Method final : public ConvolutionMethod {
 
 bool HaveAvx512() {
   switch (dnnl::get_effective_cpu_isa()) {
-    case dnnl::cpu_isa::sse41:
-    case dnnl::cpu_isa::avx:
-    case dnnl::cpu_isa::avx2:
-    case dnnl::cpu_isa::avx2_vnni:
-      return false;
+    case dnnl::cpu_isa::avx512_core:
+    case dnnl::cpu_isa::avx512_core_vnni:
+    case dnnl::cpu_isa::avx512_core_bf16:
+    case dnnl::cpu_isa::avx512_core_amx:
+      return true;
     default:
-#if defined(__x86_64__)
-      return __builtin_cpu_supports("avx512f") != 0 && __builtin_cpu_supports("avx512vl") != 0;
-#else
       return false;
-#endif
   }
+}
+
+const Avx512Convolution* WinogradConvolution() {
+  return HaveAvx512() ? &kWinogradFunctions : nullptr;
+}
+
+const Avx512Convolution* PointwiseConvolution() {
+  return HaveAvx512() ? &kPointwiseFunctions : nullptr;
 }
 
 ConvolutionShape DataGradientShape(const ConvolutionShape& forward) {
@@ -146,13 +150,13 @@ std::unique_ptr<ConvolutionMethod> MakeWinogradConvolution(const ConvolutionProb
   return std::make_unique<Avx512Method>(*WinogradConvolution(), problem, batch);
 }
 
-bool GemmFits(const ConvolutionProblem& problem) {
-  return HasShape(problem) && GemmConvolution() != nullptr;
+bool PointwiseFits(const ConvolutionProblem& problem) {
+  return HasShape(problem) && problem.weight[2] == 1 && PointwiseConvolution() != nullptr;
 }
 
-std::unique_ptr<ConvolutionMethod> MakeGemmConvolution(const ConvolutionProblem& problem,
-                                                       std::int64_t batch) {
-  return std::make_unique<Avx512Method>(*GemmConvolution(), problem, batch);
+std::unique_ptr<ConvolutionMethod> MakePointwiseConvolution(const ConvolutionProblem& problem,
+                                                            std::int64_t batch) {
+  return std::make_unique<Avx512Method>(*PointwiseConvolution(), problem, batch);
 }
 
 }  // namespace graft::engine::cpu

@@ -35,16 +35,19 @@ ConvolutionProblem ProblemOf(const KernelContext& context) {
           .weight_gradient = context.wants_gradient(kWeight) || context.wants_gradient(kBias)};
 }
 
-// The part of Winograd's tiles that lies on the result. The kernel table compares the methods where
-// tiles fit; where less than this is left of what they save, the direct sum is faster.
-constexpr double kLeastTileUse = 0.45;
+// How many times the products that Winograd's filtering takes the direct sum takes. The kernel
+// table compares the methods where tiles cover the result; where the direct sum takes less than
+// this because they stand out, it is faster.
+constexpr double kLeastSaving = 1.8;
 
-double TileUse(const Extent& result) {
-  const auto covered = [](std::int64_t extent) {
-    return (extent + kWinogradTile - 1) / kWinogradTile * kWinogradTile;
+double WinogradSaving(const ConvolutionProblem& problem) {
+  const auto tiles = [](std::int64_t extent) {
+    return (extent + kWinogradTile - 1) / kWinogradTile;
   };
-  return static_cast<double>(result.plane()) /
-         static_cast<double>(covered(result.height) * covered(result.width));
+  const std::int64_t kernel = problem.weight[2];
+  const std::int64_t patch = kWinogradTile + kernel - 1;
+  return static_cast<double>(problem.y.plane() * kernel * kernel) /
+         static_cast<double>(tiles(problem.y.height) * tiles(problem.y.width) * patch * patch);
 }
 
 bool IsPointwise(const ConvolutionProblem& problem) {
@@ -57,7 +60,7 @@ ConvolutionKind KindOf(const ConvolutionProblem& problem) {
   if (problem.groups > 1) {
     return problem.weight[1] == 1 ? ConvolutionKind::kDepthwise : ConvolutionKind::kGrouped;
   }
-  if (WinogradFits(problem) && TileUse(problem.y) >= kLeastTileUse) {
+  if (WinogradFits(problem) && WinogradSaving(problem) >= kLeastSaving) {
     return problem.weight[2] == 3 ? ConvolutionKind::kTiled3 : ConvolutionKind::kTiled5;
   }
   return IsPointwise(problem) ? ConvolutionKind::kPointwise : ConvolutionKind::kOther;
@@ -69,9 +72,11 @@ Method FastestFor(const ConvolutionProblem& problem, const KernelContext& contex
   const recipe::Precision precision = AdmitsBfloat16(problem, context.options)
                                           ? recipe::Precision::kBfloat16
                                           : recipe::Precision::kFloat32;
-  return context.kernels.Fastest(precision, KindOf(problem), pass,
-                                 problem.x.channels / problem.groups,
-                                 problem.y.channels / problem.groups);
+  const Method fastest =
+      context.kernels.Fastest(precision, KindOf(problem), pass, problem.x.channels / problem.groups,
+                              problem.y.channels / problem.groups);
+  // The table may be of another machine.
+  return MethodFits(fastest, problem) ? fastest : Method::kDirect;
 }
 
 // Each pass by the method that is fastest for it.
@@ -79,7 +84,7 @@ class FastestMethod final : public ConvolutionMethod {
  public:
   FastestMethod(const ConvolutionProblem& problem, const KernelContext& context) {
     for (const Method method :
-         {Method::kDirect, Method::kWinograd, Method::kGemm, Method::kBfloat16}) {
+         {Method::kDirect, Method::kWinograd, Method::kPointwise, Method::kBfloat16}) {
       const auto part = [&](ConvolutionPass pass) {
         return FastestFor(problem, context, pass) == method;
       };
@@ -212,14 +217,28 @@ bool AdmitsBfloat16(const ConvolutionProblem& problem, const PlanOptions& option
          options.batch * problem.y.plane() >= kLeastRows;
 }
 
+bool MethodFits(Method method, const ConvolutionProblem& problem) {
+  switch (method) {
+    case Method::kWinograd:
+      return WinogradFits(problem);
+    case Method::kPointwise:
+      return PointwiseFits(problem);
+    case Method::kBfloat16:
+      return HaveBfloat16();
+    case Method::kDirect:
+      break;
+  }
+  return true;
+}
+
 std::unique_ptr<ConvolutionMethod> MakeConvolutionMethod(Method method,
                                                          const ConvolutionProblem& problem,
                                                          std::int64_t batch) {
   switch (method) {
     case Method::kWinograd:
       return MakeWinogradConvolution(problem, batch);
-    case Method::kGemm:
-      return MakeGemmConvolution(problem, batch);
+    case Method::kPointwise:
+      return MakePointwiseConvolution(problem, batch);
     case Method::kBfloat16:
       return MakeBfloat16Convolution(problem, batch);
     case Method::kDirect:

@@ -72,14 +72,17 @@ bool DepthwiseFits(const ConvolutionProblem& problem);
 std::unique_ptr<ConvolutionMethod> MakeDepthwiseConvolution(const ConvolutionProblem& problem,
                                                             std::int64_t batch);
 
-// Of 3x3 and 5x5 kernels by WinogradConvolution, of those of any size by GemmConvolution; see
-// avx512_convolution.h. Square kernels of one group and stride 1.
+// Of square kernels, one group and stride 1: of 3x3 and 5x5 by WinogradConvolution, of 1x1 by
+// PointwiseConvolution, see avx512_convolution.h.
 bool WinogradFits(const ConvolutionProblem& problem);
 std::unique_ptr<ConvolutionMethod> MakeWinogradConvolution(const ConvolutionProblem& problem,
                                                            std::int64_t batch);
-bool GemmFits(const ConvolutionProblem& problem);
-std::unique_ptr<ConvolutionMethod> MakeGemmConvolution(const ConvolutionProblem& problem,
-                                                       std::int64_t batch);
+bool PointwiseFits(const ConvolutionProblem& problem);
+std::unique_ptr<ConvolutionMethod> MakePointwiseConvolution(const ConvolutionProblem& problem,
+                                                            std::int64_t batch);
+
+// Whether this processor has the method, and it computes such problems. kDirect fits all.
+bool MethodFits(Method method, const ConvolutionProblem& problem);
 
 // Whether the plan may compute the problem, or the linear layer that it stands for, in bfloat16:
 // the precision admits it, the processor has it, and there are rows enough to round the weights

@@ -15,7 +15,7 @@ namespace graft::engine::cpu {
 namespace {
 
 constexpr char kHeading[] = "graft kernel table 3";
-constexpr char kLetters[] = "dwgb";  // by Method
+constexpr char kLetters[] = "dwpb";  // by Method
 
 // By `graft tune` on an AMD EPYC (Zen 4), one thread.
 constexpr char kDefault[] =
@@ -115,22 +115,22 @@ absl::Status ReadPass(std::size_t contest, ConvolutionPass pass, LineReader& lin
 
 std::span<const Contest> Contests() {
   using enum Method;
-  constexpr recipe::Precision kSingle = recipe::Precision::kFloat32;
-  constexpr recipe::Precision kHalf = recipe::Precision::kBfloat16;
-  static constexpr std::array kTiled = {kDirect, kWinograd, kGemm};
-  static constexpr std::array kPointwise = {kDirect, kGemm};
-  static constexpr std::array kTiledHalf = {kDirect, kWinograd, kGemm, kBfloat16};
-  static constexpr std::array kPointwiseHalf = {kDirect, kGemm, kBfloat16};
-  static constexpr std::array kOtherHalf = {kDirect, kBfloat16};
+  constexpr recipe::Precision kF32 = recipe::Precision::kFloat32;
+  constexpr recipe::Precision kBf16 = recipe::Precision::kBfloat16;
+  static constexpr std::array kTiled = {kDirect, kWinograd};
+  static constexpr std::array kOneTap = {kDirect, kPointwise};
+  static constexpr std::array kBf16Tiled = {kDirect, kWinograd, kBfloat16};
+  static constexpr std::array kBf16OneTap = {kDirect, kPointwise, kBfloat16};
+  static constexpr std::array kBf16Other = {kDirect, kBfloat16};
   static constexpr std::array kContests = {
-      Contest{kSingle, ConvolutionKind::kTiled3, kTiled},
-      Contest{kSingle, ConvolutionKind::kTiled5, kTiled},
-      Contest{kSingle, ConvolutionKind::kPointwise, kPointwise},
-      Contest{kHalf, ConvolutionKind::kTiled3, kTiledHalf},
-      Contest{kHalf, ConvolutionKind::kTiled5, kTiledHalf},
-      Contest{kHalf, ConvolutionKind::kPointwise, kPointwiseHalf},
-      Contest{kHalf, ConvolutionKind::kOther, kOtherHalf},
-      Contest{kHalf, ConvolutionKind::kGrouped, kOtherHalf},
+      Contest{kF32, ConvolutionKind::kTiled3, kTiled},
+      Contest{kF32, ConvolutionKind::kTiled5, kTiled},
+      Contest{kF32, ConvolutionKind::kPointwise, kOneTap},
+      Contest{kBf16, ConvolutionKind::kTiled3, kBf16Tiled},
+      Contest{kBf16, ConvolutionKind::kTiled5, kBf16Tiled},
+      Contest{kBf16, ConvolutionKind::kPointwise, kBf16OneTap},
+      Contest{kBf16, ConvolutionKind::kOther, kBf16Other},
+      Contest{kBf16, ConvolutionKind::kGrouped, kBf16Other},
   };
   return kContests;
 }

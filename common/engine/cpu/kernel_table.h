@@ -20,7 +20,7 @@ inline constexpr std::array kConvolutionPasses = {
     ConvolutionPass::kForward, ConvolutionPass::kDataGradient, ConvolutionPass::kWeightGradient};
 
 // How a pass is computed, see convolution_method.h.
-enum class Method : std::uint8_t { kDirect, kWinograd, kGemm, kBfloat16 };
+enum class Method : std::uint8_t { kDirect, kWinograd, kPointwise, kBfloat16 };
 
 // Convolutions whose methods compare alike.
 enum class ConvolutionKind {
@@ -58,7 +58,7 @@ class KernelTable {
 
   // A heading, then for each contest and pass their names, such as `bfloat16 1x1 forward`, and a
   // line for each width of the channels, with a letter for each width of the filters: `d` (direct),
-  // `w` (Winograd), `g` (GEMM) or `b` (bfloat16).
+  // `w` (Winograd), `p` (pointwise) or `b` (bfloat16).
   std::string ToText() const;
 
   // The first 8 hexadecimal digits of the SHA-256 of ToText: part of the numerics class.

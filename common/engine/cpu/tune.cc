@@ -122,13 +122,9 @@ class Bench {
 // The methods of a contest that this processor has.
 std::vector<Method> MethodsHere(const Contest& contest) {
   std::vector<Method> methods;
+  const ConvolutionProblem narrowest = ProblemOf(contest.kind, 1, 1);
   for (const Method method : contest.methods) {
-    const bool here =
-        method == Method::kDirect ||
-        (method == Method::kWinograd && WinogradFits(ProblemOf(contest.kind, 1, 1))) ||
-        (method == Method::kGemm && GemmFits(ProblemOf(contest.kind, 1, 1))) ||
-        (method == Method::kBfloat16 && HaveBfloat16());
-    if (here) methods.push_back(method);
+    if (MethodFits(method, narrowest)) methods.push_back(method);
   }
   return methods;
 }

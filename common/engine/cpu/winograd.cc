@@ -7,10 +7,6 @@
 // of [tiles, channels] and [channels, filters] is left, with 36 (64) multiplications where the
 // direct sum has 144 (400). The gradients are those of this equation: dx is a convolution with
 // turned weights, dw = G^T [ sum over tiles of (A dy A^T) (B^T d B) ] G.
-//
-// Along an axis, A y are the values of a polynomial with coefficients y at 0, at the pairs 1 and
-// -1, 2 and -2, of 5x5 kernels also 1/2 and -1/2, and at infinity; so are G w, but for factors. The
-// points of a pair share the even and the odd part.
 #include "common/engine/cpu/avx512_convolution.h"
 
 #ifdef __AVX512F__
@@ -18,174 +14,10 @@
 #include <omp.h>
 
 #include "common/engine/cpu/avx512_gemm.h"
+#include "common/engine/cpu/winograd_transforms.h"
 
 namespace graft::engine::cpu {
 namespace {
-
-constexpr int kTile = kWinogradTile;
-
-// For kernels of K x K.
-template <int K>
-constexpr int kPatch = kTile + K - 1;
-template <int K>
-constexpr int kPoints = kPatch<K>* kPatch<K>;
-template <int K>
-constexpr int kPairs = kPatch<K> / 2 - 1;
-
-// The positive points of the pairs, and the factors of G's rows for zero and for the pairs.
-constexpr float kPositive[] = {1, 2, 0.5F};
-constexpr float kUnits[] = {1, 1, 1, 1};
-constexpr float kFactors3[] = {1.0F / 4, -1.0F / 6, 1.0F / 24};
-constexpr float kFactors5[] = {-1, -2.0F / 9, 1.0F / 90, 32.0F / 45};
-template <int K>
-constexpr const float* kFactors = K == 3 ? kFactors3 : kFactors5;
-
-constexpr float Power(float base, int exponent) {
-  float power = 1;
-  for (int i = 0; i < exponent; ++i) power *= base;
-  return power;
-}
-
-// The transforms take vectors of the part P of the channels, see avx512_gemm.h.
-template <typename P>
-using Vector = typename P::Vector;
-
-template <typename P>
-inline Vector<P> Scaled(Vector<P> a, float factor) {
-  return a * P::Same(factor);
-}
-// a factor + b
-template <typename P>
-inline Vector<P> Fused(Vector<P> a, float factor, Vector<P> b) {
-  return P::MultiplyAdd(a, P::Same(factor), b);
-}
-
-// The points of a pair.
-template <typename P>
-inline __attribute__((always_inline)) void StorePair(Vector<P> even, Vector<P> odd,
-                                                     Vector<P>* out) {
-  out[0] = even + odd;
-  out[1] = even - odd;
-}
-
-// out = B^T d
-template <int K>
-struct PatchTransform;
-template <>
-struct PatchTransform<3> {
-  template <typename P>
-  static inline __attribute__((always_inline)) void Apply(const Vector<P>* d, Vector<P>* out) {
-    out[0] = Fused<P>(d[0], 4, Fused<P>(d[2], -5, d[4]));
-    StorePair<P>(Fused<P>(d[2], -4, d[4]), Fused<P>(d[1], -4, d[3]), out + 1);
-    StorePair<P>(d[4] - d[2], Scaled<P>(d[3] - d[1], 2), out + 3);
-    out[5] = Fused<P>(d[1], 4, Fused<P>(d[3], -5, d[5]));
-  }
-};
-template <>
-struct PatchTransform<5> {
-  template <typename P>
-  static inline __attribute__((always_inline)) void Apply(const Vector<P>* d, Vector<P>* out) {
-    out[0] = Fused<P>(d[2] - d[4], 5.25F, d[6] - d[0]);
-    StorePair<P>(Fused<P>(d[4], -4.25F, d[2] + d[6]), Fused<P>(d[3], -4.25F, d[1] + d[5]), out + 1);
-    StorePair<P>(Fused<P>(d[2], 0.25F, Fused<P>(d[4], -1.25F, d[6])),
-                 Fused<P>(d[1], 0.5F, Fused<P>(d[3], -2.5F, Scaled<P>(d[5], 2))), out + 3);
-    StorePair<P>(Fused<P>(d[2], 4, Fused<P>(d[4], -5, d[6])),
-                 Fused<P>(d[1], 2, Fused<P>(d[3], -2.5F, Scaled<P>(d[5], 0.5F))), out + 5);
-    out[7] = Fused<P>(d[3] - d[5], 5.25F, d[7] - d[1]);
-  }
-};
-
-// out: the polynomial of coefficients c[kTerms] at zero, the pairs and infinity, all but the last
-// times their factors.
-template <int kTerms, int kPairs, typename P>
-inline __attribute__((always_inline)) void Evaluate(const Vector<P>* c, const float* factors,
-                                                    Vector<P>* out) {
-  out[0] = Scaled<P>(c[0], factors[0]);
-  GRAFT_UNROLLED for (int pair = 0; pair < kPairs; ++pair) {
-    const float factor = factors[1 + pair];
-    const float point = kPositive[pair];
-    Vector<P> even = Scaled<P>(c[0], factor);
-    Vector<P> odd = Scaled<P>(c[1], factor * point);
-    GRAFT_UNROLLED for (int i = 2; i < kTerms; ++i) {
-      Vector<P>& part = i % 2 == 0 ? even : odd;
-      part = Fused<P>(c[i], factor * Power(point, i), part);
-    }
-    StorePair<P>(even, odd, out + 1 + 2 * pair);
-  }
-  out[1 + 2 * kPairs] = c[kTerms - 1];
-}
-
-// Evaluate's transpose: out[kTerms] from the points m.
-template <int kTerms, int kPairs, typename P>
-inline __attribute__((always_inline)) void SumPowers(const Vector<P>* m, const float* factors,
-                                                     Vector<P>* out) {
-  GRAFT_UNROLLED for (int pair = 0; pair < kPairs; ++pair) {
-    const Vector<P>* const points = m + 1 + 2 * pair;
-    const Vector<P> sum = points[0] + points[1];
-    const Vector<P> difference = points[0] - points[1];
-    GRAFT_UNROLLED for (int i = 0; i < kTerms; ++i) {
-      const Vector<P> part = i % 2 == 0 ? sum : difference;
-      const float factor = factors[1 + pair] * Power(kPositive[pair], i);
-      out[i] = pair == 0 ? Scaled<P>(part, factor) : Fused<P>(part, factor, out[i]);
-    }
-  }
-  out[0] = Fused<P>(m[0], factors[0], out[0]);
-  out[kTerms - 1] += m[1 + 2 * kPairs];
-}
-
-// out = A^T m
-template <int K>
-struct ResultTransform {
-  template <typename P>
-  static inline __attribute__((always_inline)) void Apply(const Vector<P>* m, Vector<P>* out) {
-    SumPowers<kTile, kPairs<K>, P>(m, kUnits, out);
-  }
-};
-
-// out = A y
-template <int K>
-struct GradientTransform {
-  template <typename P>
-  static inline __attribute__((always_inline)) void Apply(const Vector<P>* y, Vector<P>* out) {
-    Evaluate<kTile, kPairs<K>, P>(y, kUnits, out);
-  }
-};
-
-// out = G w
-template <int K>
-struct KernelTransform {
-  template <typename P>
-  static inline __attribute__((always_inline)) void Apply(const Vector<P>* w, Vector<P>* out) {
-    Evaluate<K, kPairs<K>, P>(w, kFactors<K>, out);
-  }
-};
-
-// out = G^T u
-template <int K>
-struct KernelGradientTransform {
-  template <typename P>
-  static inline __attribute__((always_inline)) void Apply(const Vector<P>* u, Vector<P>* out) {
-    SumPowers<K, kPairs<K>, P>(u, kFactors<K>, out);
-  }
-};
-
-// Applies a transform to the columns of in[kFrom][kFrom], then to the rows: out[kTo][kTo].
-template <typename Transform, typename P, int kFrom, int kTo>
-inline __attribute__((always_inline)) void Both(const Vector<P> (&in)[kFrom][kFrom],
-                                                Vector<P> (&out)[kTo][kTo]) {
-  Vector<P> half[kTo][kFrom];
-  GRAFT_UNROLLED for (int j = 0; j < kFrom; ++j) {
-    Vector<P> column[kFrom];
-    Vector<P> transformed[kTo];
-    GRAFT_UNROLLED for (int i = 0; i < kFrom; ++i) column[i] = in[i][j];
-    Transform::template Apply<P>(column, transformed);
-    GRAFT_UNROLLED for (int i = 0; i < kTo; ++i) half[i][j] = transformed[i];
-  }
-  GRAFT_UNROLLED for (int i = 0; i < kTo; ++i) Transform::template Apply<P>(half[i], out[i]);
-}
-
-int64_t RoundUp(int64_t elements) { return (elements + kLanes - 1) / kLanes * kLanes; }
-int64_t Smaller(int64_t a, int64_t b) { return a < b ? a : b; }
 
 int64_t PointsOf(int64_t kernel) { return kernel == 3 ? kPoints<3> : kPoints<5>; }
 
@@ -194,10 +26,11 @@ int64_t TileElements(const ConvolutionShape& shape) {
   return PointsOf(shape.kernel) * (RoundUp(shape.channels) + RoundUp(shape.filters));
 }
 
-// Tiles that are computed together: as many as the second cache holds along with the weights.
+// Tiles that are computed together: 36, or 24 where those would crowd the second cache. Fewer would
+// read the weights too often.
 int64_t TilesPerBlock(const ConvolutionShape& shape) {
-  constexpr int64_t kElements = 160 << 10;
-  return 36 * TileElements(shape) <= kElements ? 36 : 24;
+  constexpr int64_t kMostElements = 160 << 10;
+  return 36 * TileElements(shape) <= kMostElements ? 36 : 24;
 }
 
 // The tiles of all images, in order.
@@ -236,14 +69,14 @@ struct Square {
     return top >= 0 && left >= 0 && top + size <= height && left + size <= width;
   }
   // The vector of channels from `channel` at (i, j) of the square; zeros outside the plane.
-  template <typename P, bool kInside>
-  inline __attribute__((always_inline)) Vector<P> Load(int64_t i, int64_t j, int64_t channel,
+  template <typename V, bool kInside>
+  inline __attribute__((always_inline)) Vector<V> Load(int64_t i, int64_t j, int64_t channel,
                                                        __mmask16 lanes) const {
     const int64_t y = top + i;
     const int64_t x = left + j;
     const bool outside = y < 0 || y >= height || x < 0 || x >= width;
-    if (!kInside && outside) return P::Zero();
-    return P::Load(lanes, plane + (y * width + x) * channels + channel);
+    if (!kInside && outside) return V::Zero();
+    return V::Load(lanes, plane + (y * width + x) * channels + channel);
   }
 };
 
@@ -262,21 +95,21 @@ struct Points {
 template <typename Transform, int kFrom, int kTo, bool kInside>
 inline __attribute__((always_inline)) void TransformElements(const Square& square, int64_t t,
                                                              const Points& points) {
-  ForEachPart(
-      square.channels, [&](auto part, int64_t channel,
+  ForEachVector(
+      square.channels, [&](auto kind, int64_t channel,
                            __mmask16 lanes) __attribute__((always_inline)) {
-        using P = decltype(part);
-        Vector<P> in[kFrom][kFrom];
+        using V = decltype(kind);
+        Vector<V> in[kFrom][kFrom];
         GRAFT_UNROLLED for (int i = 0; i < kFrom; ++i) {
           GRAFT_UNROLLED for (int j = 0; j < kFrom; ++j) {
-            in[i][j] = square.Load<P, kInside>(i, j, channel, lanes);
+            in[i][j] = square.Load<V, kInside>(i, j, channel, lanes);
           }
         }
-        Vector<P> out[kTo][kTo];
-        Both<Transform, P>(in, out);
+        Vector<V> out[kTo][kTo];
+        Both<Transform, V>(in, out);
         float* const to = points.values + t * points.row + channel;
         GRAFT_UNROLLED for (int point = 0; point < kTo * kTo; ++point) {
-          P::Store(to + point * points.matrix, P::kAll, out[point / kTo][point % kTo]);
+          V::Store(to + point * points.matrix, V::kAll, out[point / kTo][point % kTo]);
         }
       });
 }
@@ -325,26 +158,32 @@ void StoreResults(const ConvolutionShape& shape, const TilePosition& at, int64_t
   const int64_t width = Smaller(kTile, shape.out_width - at.x);
   float* const corner =
       y + ((at.image * shape.out_height + at.y) * shape.out_width + at.x) * shape.filters;
-  ForEachPart(
-      shape.filters, [&](auto part, int64_t filter,
+  ForEachVector(
+      shape.filters, [&](auto kind, int64_t filter,
                          __mmask16 lanes) __attribute__((always_inline)) {
-        using P = decltype(part);
-        Vector<P> in[kPatch<K>][kPatch<K>];
+        using V = decltype(kind);
+        Vector<V> in[kPatch<K>][kPatch<K>];
         const float* const from = points.values + t * points.row + filter;
         GRAFT_UNROLLED for (int point = 0; point < kPoints<K>; ++point) {
-          in[point / kPatch<K>][point % kPatch<K>] = P::Load(P::kAll, from + point * points.matrix);
+          in[point / kPatch<K>][point % kPatch<K>] = V::Load(V::kAll, from + point * points.matrix);
         }
-        Vector<P> out[kTile][kTile];
-        Both<ResultTransform<K>, P>(in, out);
-        const Vector<P> shift = bias == nullptr ? P::Zero() : P::Load(lanes, bias + filter);
+        Vector<V> out[kTile][kTile];
+        Both<ResultTransform<K>, V>(in, out);
+        const Vector<V> shift = bias == nullptr ? V::Zero() : V::Load(lanes, bias + filter);
         for (int64_t i = 0; i < height; ++i) {
           for (int64_t j = 0; j < width; ++j) {
             // In this order a NaN stays.
-            P::Store(corner + (i * shape.out_width + j) * shape.filters + filter, lanes,
-                     P::Max(P::Same(floor), out[i][j] + shift));
+            V::Store(corner + (i * shape.out_width + j) * shape.filters + filter, lanes,
+                     V::Max(V::Same(floor), out[i][j] + shift));
           }
         }
       });
+}
+
+// Of elements so far from one another.
+__m512i LaneOffsets(int64_t stride) {
+  return _mm512_mullo_epi32(_mm512_set1_epi32(static_cast<int>(stride)),
+                            _mm512_set_epi32(15, 14, 13, 12, 11, 10, 9, 8, 7, 6, 5, 4, 3, 2, 1, 0));
 }
 
 // weight: [outer, inner] kernels with the given strides -> [points, outer, inner]; turned if
@@ -352,22 +191,20 @@ void StoreResults(const ConvolutionShape& shape, const TilePosition& at, int64_t
 template <int K>
 void TransformKernels(const float* weight, int64_t outer, int64_t outer_stride, int64_t inner,
                       int64_t inner_stride, bool turned, float* transformed) {
-  const __m512i offsets =
-      _mm512_mullo_epi32(_mm512_set1_epi32(static_cast<int>(inner_stride)),
-                         _mm512_set_epi32(15, 14, 13, 12, 11, 10, 9, 8, 7, 6, 5, 4, 3, 2, 1, 0));
+  const __m512i offsets = LaneOffsets(inner_stride);
 #pragma omp parallel for schedule(static) if (outer * inner > 1024)
   for (int64_t o = 0; o < outer; ++o) {
     for (int64_t i = 0; i < inner; i += kLanes) {
       const __mmask16 lanes = LanesOf(inner - i);
       const float* const kernels = weight + o * outer_stride + i * inner_stride;
-      Whole::Vector in[K][K];
+      FullVector::Vector in[K][K];
       for (int tap = 0; tap < K * K; ++tap) {
         const int64_t from = turned ? K * K - 1 - tap : tap;
         in[tap / K][tap % K] = _mm512_mask_i32gather_ps(_mm512_setzero_ps(), lanes, offsets,
                                                         kernels + from, sizeof(float));
       }
-      Whole::Vector out[kPatch<K>][kPatch<K>];
-      Both<KernelTransform<K>, Whole>(in, out);
+      FullVector::Vector out[kPatch<K>][kPatch<K>];
+      Both<KernelTransform<K>, FullVector>(in, out);
       for (int point = 0; point < kPoints<K>; ++point) {
         _mm512_mask_storeu_ps(transformed + (point * outer + o) * inner + i, lanes,
                               out[point / kPatch<K>][point % kPatch<K>]);
@@ -380,20 +217,18 @@ void TransformKernels(const float* weight, int64_t outer, int64_t outer_stride, 
 template <int K>
 void StoreWeightGradient(const float* transformed, int64_t channels, int64_t filters,
                          float* dweight) {
-  const __m512i offsets =
-      _mm512_mullo_epi32(_mm512_set1_epi32(static_cast<int>(channels * K * K)),
-                         _mm512_set_epi32(15, 14, 13, 12, 11, 10, 9, 8, 7, 6, 5, 4, 3, 2, 1, 0));
+  const __m512i offsets = LaneOffsets(channels * K * K);
 #pragma omp parallel for schedule(static) if (channels * filters > 1024)
   for (int64_t c = 0; c < channels; ++c) {
     for (int64_t f = 0; f < filters; f += kLanes) {
       const __mmask16 lanes = LanesOf(filters - f);
-      Whole::Vector in[kPatch<K>][kPatch<K>];
+      FullVector::Vector in[kPatch<K>][kPatch<K>];
       for (int point = 0; point < kPoints<K>; ++point) {
         in[point / kPatch<K>][point % kPatch<K>] = _mm512_maskz_loadu_ps(
             lanes, transformed + (point * channels + c) * RoundUp(filters) + f);
       }
-      Whole::Vector out[K][K];
-      Both<KernelGradientTransform<K>, Whole>(in, out);
+      FullVector::Vector out[K][K];
+      Both<KernelGradientTransform<K>, FullVector>(in, out);
       float* const kernels = dweight + (f * channels + c) * K * K;
       for (int tap = 0; tap < K * K; ++tap) {
         _mm512_mask_i32scatter_ps(kernels + tap, lanes, offsets, out[tap / K][tap % K],
@@ -464,11 +299,14 @@ struct Constant {
   constexpr operator int() const { return kValue; }
 };
 
-// f(a Constant of the kernel's size)
+// f(a Constant of the kernel's size), which is 3 or 5
 template <typename F>
 void ForKernel(int64_t kernel, F f) {
-  if (kernel == 3) f(Constant<3>());
-  if (kernel == 5) f(Constant<5>());
+  if (kernel == 3) {
+    f(Constant<3>());
+  } else {
+    f(Constant<5>());
+  }
 }
 
 int64_t WeightElements(const ConvolutionShape& shape) {
@@ -479,21 +317,19 @@ int64_t ScratchElements(const ConvolutionShape& shape, int threads) {
   return TilesPerBlock(shape) * TileElements(shape) * threads;
 }
 
-// -> [points, channels, filters]
-void TransformWeight(const ConvolutionShape& shape, const float* weight, float* transformed) {
+// -> [points, channels, filters], or [points, filters, channels] if turned
+void TransformWeight(const ConvolutionShape& shape, const float* weight, bool turned,
+                     float* transformed) {
   const int64_t taps = shape.kernel * shape.kernel;
+  const int64_t filter = shape.channels * taps;
   ForKernel(shape.kernel, [&](auto size) {
-    TransformKernels<size>(weight, shape.channels, taps, shape.filters, shape.channels * taps,
-                           /*turned=*/false, transformed);
-  });
-}
-
-// -> [points, filters, channels]
-void TransformTurnedWeight(const ConvolutionShape& shape, const float* weight, float* transformed) {
-  const int64_t taps = shape.kernel * shape.kernel;
-  ForKernel(shape.kernel, [&](auto size) {
-    TransformKernels<size>(weight, shape.filters, shape.channels * taps, shape.channels, taps,
-                           /*turned=*/true, transformed);
+    if (turned) {
+      TransformKernels<size>(weight, shape.filters, filter, shape.channels, taps, true,
+                             transformed);
+    } else {
+      TransformKernels<size>(weight, shape.channels, taps, shape.filters, filter, false,
+                             transformed);
+    }
   });
 }
 
@@ -514,15 +350,11 @@ void WeightGradient(const ConvolutionShape& shape, const float* x, const float* 
 
 }  // namespace
 
-const Avx512Convolution* WinogradConvolution() {
-  static constexpr Avx512Convolution kFunctions = {.weight_elements = WeightElements,
-                                                   .scratch_elements = ScratchElements,
-                                                   .transform_weight = TransformWeight,
-                                                   .transform_turned_weight = TransformTurnedWeight,
-                                                   .convolve = Convolve,
-                                                   .weight_gradient = WeightGradient};
-  return HaveAvx512() ? &kFunctions : nullptr;
-}
+const Avx512Convolution kWinogradFunctions = {.weight_elements = WeightElements,
+                                              .scratch_elements = ScratchElements,
+                                              .transform_weight = TransformWeight,
+                                              .convolve = Convolve,
+                                              .weight_gradient = WeightGradient};
 
 }  // namespace graft::engine::cpu
 
@@ -530,7 +362,7 @@ const Avx512Convolution* WinogradConvolution() {
 
 namespace graft::engine::cpu {
 
-const Avx512Convolution* WinogradConvolution() { return nullptr; }
+const Avx512Convolution kWinogradFunctions = {};
 
 }  // namespace graft::engine::cpu
 

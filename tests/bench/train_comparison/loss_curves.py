@@ -7,7 +7,7 @@ more than the last bit, and from there it grows. So there are four comparisons:
   - of PyTorch's with those of PyTorch in its other layout, for scale;
   - at each of Graft's steps, of loss and gradients that PyTorch has at the weights that Graft has then;
   - at the first of these, of Graft's and PyTorch's gradients with those of PyTorch in float64; also
-    of Graft's with direct convolutions alone.
+    of Graft's by oneDNN's direct convolutions alone.
 The smooth form of a network (see networks.SMOOTH) has no such jumps: there, what is left is what the
 engines' roundings do to the training.
 """

@@ -89,7 +89,8 @@ difference*: of a step's loss, Graft's to PyTorch's, relative, while both run fr
 layouts*: of PyTorch's plain layout to its channels-last one. *At equal weights*: at each of Graft's
 steps, against what PyTorch computes from the weights that Graft has then; the largest difference of a
 loss, the median of gradients' (by their norms). *To float64's*: the median error of the gradients of the
-first steps, against PyTorch's in float64; *with direct convolutions* alone, Graft's without Winograd's.
+first steps, against PyTorch's in float64; *with direct convolutions*: Graft's by
+oneDNN's convolutions alone.
 
 Two trainings in float32 part once the last bit decides on which side of zero a ReLU's operand is, or
 which element of a window is the maximum, since the gradient jumps there. The *smooth* form of a network,

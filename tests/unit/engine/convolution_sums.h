@@ -7,6 +7,7 @@
 #include <algorithm>
 #include <cmath>
 #include <cstdint>
+#include <limits>
 #include <vector>
 
 #include "common/base/rng.h"
@@ -88,12 +89,13 @@ class ConvolutionSums {
   const std::int64_t count_;
 };
 
-// The largest difference, relative to the largest expected value.
+// The largest difference, relative to the largest expected value; infinite if a value is a NaN.
 inline double Difference(const Values& values, const std::vector<double>& expected) {
   EXPECT_EQ(values.size(), expected.size());
   double largest = 0;
   double difference = 0;
   for (std::size_t i = 0; i < expected.size(); ++i) {
+    if (std::isnan(values[i])) return std::numeric_limits<double>::infinity();
     largest = std::max(largest, std::abs(expected[i]));
     difference = std::max(difference, std::abs(values[i] - expected[i]));
   }

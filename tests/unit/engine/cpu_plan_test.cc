@@ -341,9 +341,8 @@ TEST(CpuPlanTest, PlanBeyondTheMemoryLimitIsRefusedWithWhatItWouldTake) {
   const arch::Architecture architecture = Branched();
   const auto plan = cpu::CpuBackend().Compile(architecture, {.batch = 16});
   const std::int64_t bytes = (*plan)->memory_bytes();
-  EXPECT_TRUE(cpu::CpuBackend({.memory_limit_bytes = bytes})
-                  .Compile(architecture, {.batch = 16})
-                  .ok());
+  EXPECT_TRUE(
+      cpu::CpuBackend({.memory_limit_bytes = bytes}).Compile(architecture, {.batch = 16}).ok());
   const absl::Status refused = cpu::CpuBackend({.memory_limit_bytes = bytes - 1})
                                    .Compile(architecture, {.batch = 16})
                                    .status();

@@ -1,0 +1,103 @@
+// 1x1 convolutions as matrix products, channels-last: of [pixels, channels] and [channels,
+// filters].
+#include "common/engine/cpu/avx512_convolution.h"
+
+#ifdef __AVX512F__
+
+#include <omp.h>
+#include <string.h>
+
+#include "common/engine/cpu/avx512_gemm.h"
+
+namespace graft::engine::cpu {
+namespace {
+
+constexpr int64_t kPixelsPerBlock = 240;  // whose rows the first caches hold
+constexpr int64_t kUnitFilters = 12;      // of a weight gradient, that a thread takes at once
+
+int64_t Pixels(const ConvolutionShape& s) { return s.count * s.height * s.width; }
+
+int64_t WeightElements(const ConvolutionShape& s) { return s.channels * s.filters; }
+
+int64_t ScratchElements(const ConvolutionShape&, int) { return 0; }
+
+// weight: [filters, channels], which is what the turned convolution takes -> [channels, filters]
+void TransformWeight(const ConvolutionShape& s, const float* weight, bool turned,
+                     float* transformed) {
+  if (turned) {
+    memcpy(transformed, weight, s.filters * s.channels * sizeof(float));
+    return;
+  }
+  for (int64_t f = 0; f < s.filters; ++f) {
+    for (int64_t c = 0; c < s.channels; ++c) {
+      transformed[c * s.filters + f] = weight[f * s.channels + c];
+    }
+  }
+}
+
+void AddBias(int64_t pixels, int64_t filters, const float* bias, float floor, float* y) {
+  ForEachVector(filters, [&](auto kind, int64_t filter, __mmask16 lanes) {
+    using V = decltype(kind);
+    const typename V::Vector shift = bias == nullptr ? V::Zero() : V::Load(lanes, bias + filter);
+    for (int64_t pixel = 0; pixel < pixels; ++pixel) {
+      float* const at = y + pixel * filters + filter;
+      // In this order a NaN stays.
+      V::Store(at, lanes, V::Max(V::Same(floor), V::Load(lanes, at) + shift));
+    }
+  });
+}
+
+void Convolve(const ConvolutionShape& s, const float* x, const float* transformed_weight,
+              const float* bias, float floor, float*, float* y) {
+  const int64_t pixels = Pixels(s);
+  const bool finish = bias != nullptr || floor > -__builtin_inff();
+#pragma omp parallel for schedule(static) if (pixels > kPixelsPerBlock)
+  for (int64_t first = 0; first < pixels; first += kPixelsPerBlock) {
+    const int64_t block = Smaller(kPixelsPerBlock, pixels - first);
+    float* const to = y + first * s.filters;
+    Gemm(block, s.filters, s.channels,
+         {x + first * s.channels, s.channels, 1, transformed_weight, s.filters, to, s.filters},
+         /*add=*/false);
+    if (finish) AddBias(block, s.filters, bias, floor, to);
+  }
+}
+
+// dweight = dy^T x. Each thread takes some filters, so that each sum has one order whatever their
+// number.
+void WeightGradient(const ConvolutionShape& s, const float* x, const float* dy, float*, float*,
+                    float* dweight) {
+  const int64_t pixels = Pixels(s);
+  const int64_t units = (s.filters + kUnitFilters - 1) / kUnitFilters;
+#pragma omp parallel if (units > 1)
+  for (int64_t first = 0; first < pixels; first += kPixelsPerBlock) {
+    const int64_t block = Smaller(kPixelsPerBlock, pixels - first);
+#pragma omp for schedule(static) nowait
+    for (int64_t unit = 0; unit < units; ++unit) {
+      const int64_t filter = unit * kUnitFilters;
+      Gemm(Smaller(kUnitFilters, s.filters - filter), s.channels, block,
+           {dy + first * s.filters + filter, 1, s.filters, x + first * s.channels, s.channels,
+            dweight + filter * s.channels, s.channels},
+           /*add=*/first > 0);
+    }
+  }
+}
+
+}  // namespace
+
+const Avx512Convolution kPointwiseFunctions = {.weight_elements = WeightElements,
+                                               .scratch_elements = ScratchElements,
+                                               .transform_weight = TransformWeight,
+                                               .convolve = Convolve,
+                                               .weight_gradient = WeightGradient};
+
+}  // namespace graft::engine::cpu
+
+#else  // another processor than x86-64
+
+namespace graft::engine::cpu {
+
+const Avx512Convolution kPointwiseFunctions = {};
+
+}  // namespace graft::engine::cpu
+
+#endif

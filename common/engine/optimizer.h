@@ -41,7 +41,7 @@ class Optimizer {
   // Moves the segments of `parameters` by those of `gradients`, which are multiplied by
   // `gradient_scale` first.
   virtual void Step(float learning_rate, std::span<const float> gradients,
-                    std::span<float> parameters, float gradient_scale = 1) = 0;
+                    std::span<float> parameters, float gradient_scale) = 0;
 };
 
 // `segments` lie within a buffer of `size` elements.

@@ -280,7 +280,7 @@ class Trainer {
     RETURN_IF_ERROR(plan.Forward(Mode::kTraining, feed, *parameters_));
     RETURN_IF_ERROR(plan.Backward(feed, *parameters_, *gradients_));
     optimizer_->Step(static_cast<float>(recipe::LearningRate(recipe_.optimizer)),
-                     gradients_->values(), parameters_->values());
+                     gradients_->values(), parameters_->values(), /*gradient_scale=*/1);
     return absl::OkStatus();
   }
 

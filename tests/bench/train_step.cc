@@ -66,7 +66,7 @@ double Measure(const arch::Architecture& architecture, std::int64_t batch, doubl
     const Clock::time_point start = Clock::now();
     if (!(*plan)->Forward(Mode::kTraining, feed, parameters).ok()) std::abort();
     if (!(*plan)->Backward(feed, parameters, gradients).ok()) std::abort();
-    sgd->Step(1e-3F, gradients.values(), parameters.values());
+    sgd->Step(1e-3F, gradients.values(), parameters.values(), /*gradient_scale=*/1);
     times.push_back(std::chrono::duration<double>(Clock::now() - start).count());
   }
   std::ranges::nth_element(times, times.begin() + times.size() / 2);

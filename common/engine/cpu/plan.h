@@ -70,9 +70,9 @@ class CpuPlan final : public Plan {
   void PlaceValues();
   void Allocate();
   std::int64_t SizeBytes(arch::NodeIndex node) const;
-  int FirstWriteOfValue(int step) const;
-  int LastReadOfValue(int step) const;
-  int FirstWriteOfGradient(int step) const;
+  int FirstWriteOfValue(int k) const;
+  int LastReadOfValue(int k) const;
+  int FirstWriteOfGradient(int k) const;
 
   // All steps of the chain that begins with `start`.
   absl::Status RunChain(int start, Pass pass, const Run& run) const;

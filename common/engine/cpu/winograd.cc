@@ -296,7 +296,7 @@ void TransformedWeightGradient(const ConvolutionShape& shape, const float* x, co
 // A number that is known at compilation.
 template <int kValue>
 struct Constant {
-  constexpr operator int() const { return kValue; }
+  constexpr operator int() const { return kValue; }  // NOLINT(google-explicit-constructor)
 };
 
 // f(a Constant of the kernel's size), which is 3 or 5

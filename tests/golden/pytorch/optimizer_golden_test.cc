@@ -54,7 +54,8 @@ TEST_P(OptimizerGoldenTest, FiveStepsArriveWhereTheOthersDo) {
   std::vector<float> parameters = Gather("p");
   const std::vector<float> start = parameters;
   for (int step = 0; step < kSteps; ++step) {
-    optimizer->Step(GetParam().rate, Gather("g" + std::to_string(step)), parameters);
+    optimizer->Step(GetParam().rate, Gather("g" + std::to_string(step)), parameters,
+                    /*gradient_scale=*/1);
   }
   const std::vector<float> expected = Gather(GetParam().name);
   double moved = 0;
@@ -74,7 +75,7 @@ TEST_P(OptimizerGoldenTest, GradientsAreScaledBeforeAllElse) {
   std::vector<float> moved_by_plain = moved_by_scaled;
   for (int step = 0; step < kSteps; ++step) {
     std::vector<float> gradients = Gather("g" + std::to_string(step));
-    plain->Step(GetParam().rate, gradients, moved_by_plain);
+    plain->Step(GetParam().rate, gradients, moved_by_plain, /*gradient_scale=*/1);
     for (float& gradient : gradients) gradient *= 4;
     scaled->Step(GetParam().rate, gradients, moved_by_scaled, /*gradient_scale=*/0.25F);
   }

@@ -152,7 +152,7 @@ TEST_P(PyTorchGoldenTest, FiveStepsOfNesterovAgree) {
     ASSERT_TRUE(plan_->Forward(Mode::kTraining, feed(), parameters_).ok());
     losses.push_back(plan_->Output(0)[0]);
     ASSERT_TRUE(plan_->Backward(feed(), parameters_, gradients).ok());
-    sgd->Step(0.05F, gradients.values(), parameters_.values());
+    sgd->Step(0.05F, gradients.values(), parameters_.values(), /*gradient_scale=*/1);
   }
   ExpectGolden(losses, "losses", 1e-3);
 }

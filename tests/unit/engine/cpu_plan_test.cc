@@ -40,23 +40,22 @@ static void NoteReorder(const_dnnl_primitive_t primitive, const dnnl_exec_arg_t*
 
 // Stand between the backend and the library, which allocates in its executor.
 extern "C" dnnl_status_t dnnl_primitive_execute(const_dnnl_primitive_t primitive,
-                                                dnnl_stream_t stream, int count,
-                                                const dnnl_exec_arg_t* arguments) {
+                                                dnnl_stream_t stream, int nargs,
+                                                const dnnl_exec_arg_t* args) {
   static const auto next = reinterpret_cast<decltype(&dnnl_primitive_execute)>(
       dlsym(RTLD_NEXT, "dnnl_primitive_execute"));
   const UncountedScope scope;
-  NoteReorder(primitive, arguments);
-  return next(primitive, stream, count, arguments);
+  NoteReorder(primitive, args);
+  return next(primitive, stream, nargs, args);
 }
 
-extern "C" dnnl_status_t dnnl_sgemm(char transpose_a, char transpose_b, dnnl_dim_t m, dnnl_dim_t n,
-                                    dnnl_dim_t k, float alpha, const float* a, dnnl_dim_t stride_a,
-                                    const float* b, dnnl_dim_t stride_b, float beta, float* c,
-                                    dnnl_dim_t stride_c) {
+extern "C" dnnl_status_t dnnl_sgemm(char transa, char transb, dnnl_dim_t M, dnnl_dim_t N,
+                                    dnnl_dim_t K, float alpha, const float* A, dnnl_dim_t lda,
+                                    const float* B, dnnl_dim_t ldb, float beta, float* C,
+                                    dnnl_dim_t ldc) {
   static const auto next = reinterpret_cast<decltype(&dnnl_sgemm)>(dlsym(RTLD_NEXT, "dnnl_sgemm"));
   const UncountedScope scope;
-  return next(transpose_a, transpose_b, m, n, k, alpha, a, stride_a, b, stride_b, beta, c,
-              stride_c);
+  return next(transa, transb, M, N, K, alpha, A, lda, B, ldb, beta, C, ldc);
 }
 
 namespace graft::engine {
@@ -67,11 +66,11 @@ using testing::Layer;
 
 using Layers = std::vector<arch::LayerDef>;
 
-arch::LayerDef Conv(std::int64_t filters, std::string operand = "", std::string id = "") {
+arch::LayerDef Conv(std::int64_t filters, const std::string& operand = "", std::string id = "") {
   std::vector<std::string> operands;
   if (!operand.empty()) operands.push_back(operand);
   return Layer("convolution", {{"filters", filters}, {"kernel", std::int64_t{3}}, {"bias", false}},
-               operands, id);
+               operands, std::move(id));
 }
 
 // Every kind of kernel.
@@ -120,7 +119,7 @@ struct Training {
   void Step(const Feed& feed) {
     EXPECT_TRUE(plan->Forward(Mode::kTraining, feed, parameters).ok());
     EXPECT_TRUE(plan->Backward(feed, parameters, gradients).ok());
-    sgd->Step(0.05F, gradients.values(), parameters.values());
+    sgd->Step(0.05F, gradients.values(), parameters.values(), /*gradient_scale=*/1);
   }
 
   static constexpr std::int64_t kBatch = 16;

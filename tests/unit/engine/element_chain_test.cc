@@ -47,7 +47,7 @@ arch::Architecture RandomChain(base::Rng& random) {
   for (int i = 0; i < 6; ++i) {
     static const std::vector<std::string> kOperators = {"add",     "add",  "multiply",
                                                         "sigmoid", "silu", "tanh"};
-    const std::string op = kOperators[random.UniformInt(kOperators.size())];
+    const std::string& op = kOperators[random.UniformInt(kOperators.size())];
     std::vector<std::string> operands = {last};
     if (op == "add" || op == "multiply") operands.push_back(any());
     if (op == "add" && random.UniformInt(3) == 0) operands.push_back(any());

@@ -22,7 +22,7 @@ TEST(OptimizerTest, PaddingAndOtherTensorsAreNotTouched) {
         recipe::OptimizerOptions(recipe::MuonOptions{})}) {
     const auto optimizer = MakeOptimizer(options, {{.offset = 1, .count = 4, .rows = 2}}, 8);
     std::vector<float> parameters(8, 1.0F);
-    optimizer->Step(0.1F, std::vector<float>(8, 0.5F), parameters);
+    optimizer->Step(0.1F, std::vector<float>(8, 0.5F), parameters, /*gradient_scale=*/1);
     for (const int outside : {0, 5, 6, 7}) EXPECT_EQ(parameters[outside], 1.0F) << options.index();
     for (const int inside : {1, 2, 3, 4}) EXPECT_NE(parameters[inside], 1.0F) << options.index();
   }
@@ -41,7 +41,7 @@ TEST(OptimizerTest, SegmentsThatDoNotDecayOnlyFollowTheirGradients) {
                                           {.offset = 4, .count = 4, .rows = 2, .decays = false}},
                                          8);
     std::vector<float> parameters(8, 1.0F);
-    optimizer->Step(0.1F, std::vector<float>(8, 0.0F), parameters);
+    optimizer->Step(0.1F, std::vector<float>(8, 0.0F), parameters, /*gradient_scale=*/1);
     EXPECT_LT(parameters[0], 1.0F) << options.index();
     EXPECT_EQ(parameters[4], 1.0F) << options.index();
   }

@@ -73,7 +73,8 @@ void Train(TestNetwork& network, const tensor::Tensor& images, int steps) {
   for (int step = 0; step < steps; ++step) {
     ASSERT_TRUE((*plan)->Forward(engine::Mode::kTraining, feed, parameters).ok());
     ASSERT_TRUE((*plan)->Backward(feed, parameters, gradients).ok());
-    sgd->Step(/*learning_rate=*/0.1F, gradients.values(), parameters.values());
+    sgd->Step(/*learning_rate=*/0.1F, gradients.values(), parameters.values(),
+              /*gradient_scale=*/1);
   }
   network.weights = engine::ToTensors(with_loss, layout, parameters);
 }

@@ -153,30 +153,38 @@ def quickstart_row(build, records):
             f"{1e9 * statistics.median(s / w for s, w in zip(seconds, work)):.1f}")
 
 
+QUICKSTART_TEXT = """## The quickstart's search
+
+Made by `tests/bench/quickstart_factor/run` on a local cluster, from submission to end.
+`fashion_mnist.yaml` is the quickstart's search; its policy learns from accuracies, so that two engines
+lead to other networks. `fixed_list.yaml` draws networks without a look at accuracies, so that both train
+the same ones. The last column is the search's time to what it trained: a network's multiply-adds an image
+times its epochs, summed."""
+
+
 def quickstart_parts(records):
-    """Of quickstart_factor/run: the last revision of each build, at the size measured last."""
+    """Of quickstart_factor/run: for each search the last revision of each build."""
     if not records:
         return []
-    size = records[-1]["search"], records[-1]["episodes"]
-    last = {record["build"]: record["revision"] for record in records}
-    builds = {build: [record for record in records if record["build"] == build
-                      and record["revision"] == last[build]
-                      and (record["search"], record["episodes"]) == size]
-              for build in ("before", "after") if build in last}
-    rows = [quickstart_row(build, found) for build, found in builds.items() if found]
-    parts = ["## The quickstart's search", "",
-             f"Made by `tests/bench/quickstart_factor/run`: {size[0]}, "
-             f"{f'{size[1]} episodes' if size[1] else 'as it is'}, on a local cluster, from submission to "
-             "end. The policy learns from accuracies, so that two engines lead to other networks; the last "
-             "column is the search's time to what it trained: a network's multiply-adds an image times its "
-             "epochs, summed.", "",
-             *table(("build", "revision", "seconds", "median", "best accuracy, %", "seconds a 10^9"),
-                    rows), ""]
-    if len(rows) == 2:
-        before, after = (statistics.median(record["seconds"] for record in builds[build])
-                         for build in ("before", "after"))
-        parts += [f"The search is {before / after:.2f} times as fast as before.", ""]
+    parts = [QUICKSTART_TEXT, ""]
+    for search in dict.fromkeys(record["search"] for record in records):
+        parts += search_parts(search, [record for record in records if record["search"] == search])
     return [*parts, *origin(records), ""]
+
+
+def search_parts(search, records):
+    last = {record["build"]: (record["revision"], record["episodes"]) for record in records}
+    builds = {build: [record for record in records if record["build"] == build
+                      and (record["revision"], record["episodes"]) == last[build]]
+              for build in ("before", "after") if build in last}
+    parts = [f"`{search}`:", "",
+             *table(("build", "revision", "seconds", "median", "best accuracy, %", "seconds a 10^9"),
+                    [quickstart_row(build, found) for build, found in builds.items()]), ""]
+    if len(builds) == 2:
+        before, after = (statistics.median(record["seconds"] for record in found)
+                         for found in builds.values())
+        parts += [f"It is {before / after:.2f} times as fast as before.", ""]
+    return parts
 
 
 def origin(records):

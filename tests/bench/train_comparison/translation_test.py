@@ -42,9 +42,10 @@ class TranslationTest(unittest.TestCase):
             with self.subTest(name):
                 setting = self.setting(name)
                 with setting.start_graft() as graft, setting.start_torch() as torch:
+                    others = [(torch, loss_curves.TORCH_FILE)]
                     losses, logits, gradients = zip(*(
                         map(loss_curves.relative,
-                            *loss_curves.at_equal_weights(graft, [torch], self.directory, batch))
+                            *loss_curves.at_equal_weights(graft, others, self.directory, batch))
                         for batch in range(BATCHES)))
                 self.assertLess(max(losses), BOUND)
                 self.assertLess(max(logits), BOUND)

@@ -54,22 +54,22 @@ class Primitives {
     round_x_ = MakeReorder(x_, x_factor_);
     round_y_ = MakeReorder(y_, y_factor_);
     y_offset_ = round_x_ ? AlignedBytes(x_factor_) : 0;
-    primitive_offset_ = y_offset_ + (round_y_ ? AlignedBytes(y_factor_) : 0);
+    weight_offset_ = y_offset_ + (round_y_ ? AlignedBytes(y_factor_) : 0);
     const dnnl::convolution_forward::primitive_desc forward = MakeForward();
     if (problem.data_gradient) MakeDataGradient(forward);
     if (problem.weight_gradient) MakeWeightGradient(forward);
   }
 
   std::int64_t count() const { return count_; }
-  // For rounded x, rounded dy, and the primitives.
-  std::int64_t scratch_bytes() const { return primitive_offset_ + primitive_bytes_; }
+  // For rounded x, rounded dy, weights in the primitives' layout, and the primitives.
+  std::int64_t scratch_bytes() const { return primitive_offset() + primitive_bytes_; }
 
   absl::Status Forward(const float* x, const float* weight, const float* bias, std::byte* scratch,
                        float* y) {
     ASSIGN_OR_RETURN(const void* const rounded, Reorder(round_x_, x, scratch));
     ASSIGN_OR_RETURN(const void* const packed,
-                     Reorder(forward_pack_, weight, forward_weight_.data()));
-    std::byte* const own = scratch + primitive_offset_;
+                     Reorder(forward_pack_, weight, scratch + weight_offset_));
+    std::byte* const own = scratch + primitive_offset();
     if (problem_.bias) return forward_.Execute({rounded, packed, y, own, bias});
     return forward_.Execute({rounded, packed, y, own});
   }
@@ -78,15 +78,16 @@ class Primitives {
                              std::byte* scratch, float* y) {
     ASSIGN_OR_RETURN(const void* const rounded, Reorder(round_x_, x, scratch));
     ASSIGN_OR_RETURN(const void* const packed,
-                     Reorder(forward_pack_, weight, forward_weight_.data()));
-    return folded_forward_.Execute({rounded, packed, y, scratch + primitive_offset_, bias});
+                     Reorder(forward_pack_, weight, scratch + weight_offset_));
+    return folded_forward_.Execute({rounded, packed, y, scratch + primitive_offset(), bias});
   }
 
   // dx is overwritten.
   absl::Status DataGradient(const float* dy, const float* weight, std::byte* scratch, float* dx) {
     ASSIGN_OR_RETURN(const void* const rounded, Reorder(round_y_, dy, scratch + y_offset_));
-    ASSIGN_OR_RETURN(const void* const packed, Reorder(data_pack_, weight, data_weight_.data()));
-    return data_gradient_.Execute({rounded, packed, dx, scratch + primitive_offset_});
+    ASSIGN_OR_RETURN(const void* const packed,
+                     Reorder(data_pack_, weight, scratch + weight_offset_));
+    return data_gradient_.Execute({rounded, packed, dx, scratch + primitive_offset()});
   }
 
   // The gradients are overwritten; `dbias` is null without a bias.
@@ -94,8 +95,8 @@ class Primitives {
                               float* dbias) {
     ASSIGN_OR_RETURN(const void* const rounded_x, Reorder(round_x_, x, scratch));
     ASSIGN_OR_RETURN(const void* const rounded_y, Reorder(round_y_, dy, scratch + y_offset_));
-    float* const packed = weight_unpack_ ? gradient_weight_.floats() : dweight;
-    std::byte* const own = scratch + primitive_offset_;
+    void* const packed = weight_unpack_ ? static_cast<void*>(scratch + weight_offset_) : dweight;
+    std::byte* const own = scratch + primitive_offset();
     if (problem_.bias) {
       RETURN_IF_ERROR(weight_gradient_.Execute({rounded_x, rounded_y, packed, own, dbias}));
     } else {
@@ -135,7 +136,7 @@ class Primitives {
     if (!problem_.forward) return forward;
     forward_ = BoundPrimitive(dnnl::convolution_forward(forward), arguments);
     forward_pack_ = MakeReorder(plain_weight_, forward.weights_desc());
-    if (forward_pack_) forward_weight_ = BufferFor(forward.weights_desc());
+    if (forward_pack_) NeedWeight(forward.weights_desc());
     if (problem_.folded) MakeFoldedForward(forward.weights_desc());
     return forward;
   }
@@ -174,7 +175,7 @@ class Primitives {
                                      {DNNL_ARG_DIFF_SRC, x_},
                                      {DNNL_ARG_SCRATCHPAD, ScratchOf(backward)}});
     data_pack_ = MakeReorder(plain_weight_, backward.weights_desc());
-    if (data_pack_) data_weight_ = BufferFor(backward.weights_desc());
+    if (data_pack_) NeedWeight(backward.weights_desc());
   }
 
   void MakeWeightGradient(const dnnl::convolution_forward::primitive_desc& forward) {
@@ -191,12 +192,14 @@ class Primitives {
     if (problem_.bias) arguments.emplace_back(DNNL_ARG_DIFF_BIAS, bias_);
     weight_gradient_ = BoundPrimitive(dnnl::convolution_backward_weights(backward), arguments);
     weight_unpack_ = MakeReorder(backward.diff_weights_desc(), plain_weight_);
-    if (weight_unpack_) gradient_weight_ = BufferFor(backward.diff_weights_desc());
+    if (weight_unpack_) NeedWeight(backward.diff_weights_desc());
   }
 
-  static AlignedBuffer BufferFor(const memory::desc& description) {
-    return AlignedBuffer(static_cast<std::int64_t>(description.get_size()));
+  void NeedWeight(const memory::desc& description) {
+    weight_bytes_ = std::max(weight_bytes_, AlignedBytes(description));
   }
+
+  std::int64_t primitive_offset() const { return weight_offset_ + weight_bytes_; }
 
   // `values` as `reorder` brings them to `to`, or as they are without one.
   static absl::StatusOr<const void*> Reorder(BoundPrimitive& reorder, const float* values,
@@ -212,12 +215,12 @@ class Primitives {
   memory::desc x_factor_, y_factor_, weight_factor_;  // as they are multiplied
   BoundPrimitive round_x_, round_y_;                  // none in float32
   std::int64_t y_offset_ = 0;                         // bytes into the scratch, after rounded x
-  std::int64_t primitive_offset_ = 0;                 // after rounded dy
+  std::int64_t weight_offset_ = 0;                    // after rounded dy
+  std::int64_t weight_bytes_ = 0;
   std::int64_t primitive_bytes_ = 0;
   BoundPrimitive forward_, forward_pack_, folded_forward_;
   BoundPrimitive data_gradient_, data_pack_;
   BoundPrimitive weight_gradient_, weight_unpack_;
-  AlignedBuffer forward_weight_, data_weight_, gradient_weight_;
 };
 
 class DirectConvolution final : public ConvolutionMethod {

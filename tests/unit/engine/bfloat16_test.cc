@@ -14,6 +14,7 @@
 #include "common/engine/cpu/cpu_backend.h"
 #include "common/engine/reference/reference_backend.h"
 #include "common/engine/train_loop.h"
+#include "tests/unit/engine/bfloat16_table.h"
 #include "tests/unit/engine/convolution_sums.h"
 #include "tests/unit/engine/testing.h"
 
@@ -124,22 +125,6 @@ TEST(Bfloat16ConvolutionTest, EveryPassIsTheSumOfProductsOfRoundedOperands) {
   }
 }
 
-// Everything that may be bfloat16 is.
-cpu::KernelTable AllBfloat16() {
-  cpu::KernelTable table;
-  for (std::size_t contest = 0; contest < cpu::Contests().size(); ++contest) {
-    if (cpu::Contests()[contest].precision != Precision::kBfloat16) continue;
-    for (const cpu::ConvolutionPass pass : cpu::kConvolutionPasses) {
-      for (std::size_t c = 0; c < cpu::KernelTable::kWidths.size(); ++c) {
-        for (std::size_t f = 0; f < cpu::KernelTable::kWidths.size(); ++f) {
-          table.Set(contest, pass, c, f, cpu::Method::kBfloat16);
-        }
-      }
-    }
-  }
-  return table;
-}
-
 arch::LayerDef Conv(std::int64_t filters, std::int64_t stride = 1) {
   return Layer("convolution", {{"filters", filters},
                                {"kernel", std::int64_t{3}},
@@ -184,7 +169,7 @@ class Bfloat16PlanTest : public ::testing::Test {
   }
 
   reference::ReferenceBackend reference_;
-  cpu::CpuBackend all_{{.kernels = AllBfloat16()}};
+  cpu::CpuBackend all_{{.kernels = testing::AllBfloat16()}};
 };
 
 TEST_F(Bfloat16PlanTest, ConvolutionsOfAllKindsAreRounded) {

@@ -367,7 +367,8 @@ TEST_P(BackendTest, FrozenStatisticsAreUsedInTrainingAndDifferentiatedAsConstant
     EXPECT_TRUE((*plan)->Forward(mode, examples.feed(5), parameters).ok());
     return static_cast<double>((*plan)->Output(0)[0]);
   };
-  EXPECT_EQ(loss(Mode::kTraining), loss(Mode::kInference));
+  // Inference may take the norm into the convolution.
+  EXPECT_NEAR(loss(Mode::kTraining), loss(Mode::kInference), 2e-6);
   loss(Mode::kTraining);
   ParameterVector gradients(layout.size());
   ASSERT_TRUE((*plan)->Backward(examples.feed(5), parameters, gradients).ok());

@@ -20,6 +20,7 @@
 #include "common/engine/cpu/cpu_backend.h"
 #include "common/engine/reference/reference_backend.h"
 #include "common/runner/predictor.h"
+#include "tests/unit/engine/bfloat16_table.h"
 #include "tests/unit/runner/testing.h"
 
 namespace graft::runner {
@@ -281,7 +282,7 @@ TEST(Bfloat16RunTest, IsOfTheTrainingAndNotOfTheJudgement) {
   if (!engine::cpu::HaveBfloat16()) GTEST_SKIP() << "this processor has no bfloat16";
   const data::Dataset dataset = TinyDataset();
   const data::Normalizer normalizer(dataset);
-  engine::cpu::CpuBackend backend;
+  engine::cpu::CpuBackend backend({.kernels = engine::testing::AllBfloat16()});
   trial::TrialSpec spec = TinyInitSpec(1);
   spec.recipe.frozen = {"*.mean", "*.variance"};
   spec.recipe.optimizer =

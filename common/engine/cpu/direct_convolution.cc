@@ -64,6 +64,8 @@ class Primitives {
   // For rounded x, rounded dy, weights in the primitives' layout, and the primitives.
   std::int64_t scratch_bytes() const { return primitive_offset() + primitive_bytes_; }
 
+  // Execute takes pointers to results as those to operands.
+  // NOLINTBEGIN(readability-non-const-parameter)
   absl::Status Forward(const float* x, const float* weight, const float* bias, std::byte* scratch,
                        float* y) {
     ASSIGN_OR_RETURN(const void* const rounded, Reorder(round_x_, x, scratch));
@@ -104,6 +106,7 @@ class Primitives {
     }
     return weight_unpack_ ? weight_unpack_.Execute({packed, dweight}) : absl::OkStatus();
   }
+  // NOLINTEND(readability-non-const-parameter)
 
  private:
   // The library would otherwise share scratch between primitives of one thread, and a plan may move

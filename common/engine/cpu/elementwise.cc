@@ -62,12 +62,14 @@ GRAFT_SIMD void SumRow(const float* __restrict x, std::int64_t stride, std::int6
 
 class Elementwise : public Kernel {
  public:
-  explicit Elementwise(KernelContext& context)
+  // `loop` combines two operands.
+  Elementwise(KernelContext& context, Loop loop)
       : operands_(context.node.operands),
         y_(context.result),
         grid_(GridOf(context)),
         batched_(context.batched(y_)),
-        uses_(context.gradient_uses) {
+        uses_(context.gradient_uses),
+        loop_(loop) {
     for (const arch::NodeIndex operand : operands_) {
       sources_.push_back(SourceOf(context, operand));
       by_element_ = by_element_ && sources_.back().same;
@@ -77,12 +79,23 @@ class Elementwise : public Kernel {
 
   bool by_element() const override { return by_element_; }
 
+  void ForwardPart(const Run& run, std::int64_t first, std::int64_t count) override {
+    float* const y = run.mutable_value(y_) + first;
+    Copy(run.value(operands_[0]) + first, count, y);
+    for (std::size_t i = 1; i < operands_.size(); ++i) {
+      loop_(run.value(operands_[i]) + first, 1, count, y);
+    }
+  }
+
   absl::Status Forward(const Run& run) override {
     if (by_element_) {
       ForEachPart(Size(run), Size(run),
                   [&](std::int64_t first, std::int64_t count) { ForwardPart(run, first, count); });
     } else {
-      ForwardRepeating(run);
+      Copy(run.value(operands_[0]), Size(run), run.mutable_value(y_));
+      for (std::size_t i = 1; i < operands_.size(); ++i) {
+        Combine(run, i, loop_, run.mutable_value(y_));
+      }
     }
     return absl::OkStatus();
   }
@@ -99,7 +112,6 @@ class Elementwise : public Kernel {
 
  protected:
   // Where an operand is smaller than the result.
-  virtual void ForwardRepeating(const Run& run) = 0;
   virtual void BackwardRepeating(const Run& run) = 0;
 
   std::int64_t Size(const Run& run) const { return run.outer(batched_) * grid_.elements(); }
@@ -145,6 +157,8 @@ class Elementwise : public Kernel {
   const std::vector<GradientUse> uses_;
 
  private:
+  const Loop loop_;
+
   void SumExample(const Source& source, const float* gradient, float* to) {
     if (source.row != 0) {
       for (std::int64_t row = 0; row < grid_.rows; ++row, gradient += grid_.columns) {
@@ -195,15 +209,7 @@ class Elementwise : public Kernel {
 
 class Add final : public Elementwise {
  public:
-  using Elementwise::Elementwise;
-
-  void ForwardPart(const Run& run, std::int64_t first, std::int64_t count) override {
-    float* const y = run.mutable_value(y_) + first;
-    Copy(run.value(operands_[0]) + first, count, y);
-    for (std::size_t i = 1; i < operands_.size(); ++i) {
-      AddRow(run.value(operands_[i]) + first, 1, count, y);
-    }
-  }
+  explicit Add(KernelContext& context) : Elementwise(context, AddRow) {}
 
   void BackwardPart(const Run& run, std::int64_t first, std::int64_t count) override {
     for (std::size_t i = 0; i < operands_.size(); ++i) {
@@ -213,13 +219,6 @@ class Add final : public Elementwise {
   }
 
  private:
-  void ForwardRepeating(const Run& run) override {
-    Copy(run.value(operands_[0]), Size(run), run.mutable_value(y_));
-    for (std::size_t i = 1; i < operands_.size(); ++i) {
-      Combine(run, i, AddRow, run.mutable_value(y_));
-    }
-  }
-
   void BackwardRepeating(const Run& run) override {
     for (std::size_t i = 0; i < operands_.size(); ++i) PassTo(run, i, run.gradient(y_));
   }
@@ -227,17 +226,9 @@ class Add final : public Elementwise {
 
 class Multiply final : public Elementwise {
  public:
-  explicit Multiply(KernelContext& context) : Elementwise(context) {
+  explicit Multiply(KernelContext& context) : Elementwise(context, MultiplyRow) {
     if (context.wants_gradients()) {
       context.NeedScratch(context.elements(y_) * static_cast<std::int64_t>(sizeof(float)));
-    }
-  }
-
-  void ForwardPart(const Run& run, std::int64_t first, std::int64_t count) override {
-    float* const y = run.mutable_value(y_) + first;
-    Copy(run.value(operands_[0]) + first, count, y);
-    for (std::size_t i = 1; i < operands_.size(); ++i) {
-      MultiplyRow(run.value(operands_[i]) + first, 1, count, y);
     }
   }
 
@@ -255,13 +246,6 @@ class Multiply final : public Elementwise {
   }
 
  private:
-  void ForwardRepeating(const Run& run) override {
-    Copy(run.value(operands_[0]), Size(run), run.mutable_value(y_));
-    for (std::size_t i = 1; i < operands_.size(); ++i) {
-      Combine(run, i, MultiplyRow, run.mutable_value(y_));
-    }
-  }
-
   void BackwardRepeating(const Run& run) override {
     for (std::size_t i = 0; i < operands_.size(); ++i) {
       if (uses_[i] == GradientUse::kNone) continue;

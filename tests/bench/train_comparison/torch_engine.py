@@ -1,5 +1,6 @@
 #!/usr/bin/python3
-"""PyTorch's side of train_vs_pytorch: obeys the commands of train_engine.cc, but for describe and save.
+"""PyTorch's side of train_vs_pytorch: obeys the commands of train_engine.cc, but for describe and save,
+and `nudge`, which moves each parameter by its last bit, up or down by chance.
 
 usage: torch_engine.py --description FILE --data FILE --recipe JSON [--batch N] [--threads N]
                        [--form eager|script] [--layout nchw|channels_last]
@@ -163,6 +164,14 @@ class Trainer:
         self.restart()
         return {}
 
+    @torch.no_grad()
+    def nudge(self):
+        rng = numpy.random.default_rng(1)
+        for parameter in self.module.parameters():
+            towards = rng.choice([-numpy.inf, numpy.inf], parameter.shape).astype(numpy.float32)
+            parameter.copy_(torch.nextafter(parameter, torch.from_numpy(towards)))
+        return {}
+
     def train(self, path):
         """Epochs of the whole recipe, in the order that the file has."""
         images, labels = self.examples
@@ -228,7 +237,7 @@ class Trainer:
         command, *arguments = line.split()
         if command in ("losses", "measure", "profile"):
             return getattr(self, command)(int(arguments[0]))
-        if command in ("load", "gradients", "memory", "train", "evaluate"):
+        if command in ("load", "nudge", "gradients", "memory", "train", "evaluate"):
             return getattr(self, command)(*arguments)
         raise ValueError(f"no such command: {line}")
 

@@ -2,11 +2,12 @@
 
 #include <cmath>
 #include <limits>
+#include <numeric>
 
+#include "common/engine/cpu/avx512_convolution.h"
 #include "common/engine/cpu/fusion.h"
 #include "common/engine/cpu/loops.h"
 #include "common/engine/cpu/parallel.h"
-#include "common/engine/cpu/simd.h"
 #include "common/engine/graph_checks.h"
 
 namespace graft::engine::cpu {
@@ -14,98 +15,15 @@ namespace {
 
 enum { kX, kScale, kShift, kMean, kVariance };
 
-constexpr std::int64_t kMinimumPeriod = 64;
 // Periods that are summed in float32 before they go into float64.
 constexpr std::int64_t kPeriodsPerBlock = 32;
 
-// Elements that lie behind one another, the first at position 0 of the period.
-struct Block {
-  std::int64_t size;
-  std::int64_t period;
-};
-
-// first[t] += x - mean, second[t] += (x - mean)^2
-GRAFT_SIMD void SumMoments(const Block& block, const float* __restrict mean,
-                           const float* __restrict x, float* __restrict first,
-                           float* __restrict second) {
-  for (std::int64_t start = 0; start < block.size; start += block.period) {
-    const std::int64_t length = std::min(block.period, block.size - start);
-    for (std::int64_t t = 0; t < length; ++t) {
-      const float centred = x[start + t] - mean[t];
-      first[t] += centred;
-      second[t] += centred * centred;
-    }
-  }
-}
-
-// With dz = dy where the result is above the floor, else 0: first[t] += dz,
-// second[t] += dz (x - mean)
-GRAFT_SIMD void SumBlockGradients(const Block& block, const NormCoefficients& by,
-                                  const float* __restrict x, const float* __restrict dy,
-                                  float* __restrict first, float* __restrict second) {
-  const float* __restrict mean = by.mean;
-  const float* __restrict factor = by.factor;
-  const float* __restrict shift = by.shift;
-  const float floor = by.floor;
-  for (std::int64_t start = 0; start < block.size; start += block.period) {
-    const std::int64_t length = std::min(block.period, block.size - start);
-    for (std::int64_t t = 0; t < length; ++t) {
-      const float centred = x[start + t] - mean[t];
-      const bool passes = centred * factor[t] + shift[t] > floor;
-      const float dz = passes ? dy[start + t] : 0.0F;
-      first[t] += dz;
-      second[t] += dz * centred;
-    }
-  }
-}
-
-// y = max((x - mean) factor + shift, floor)
-GRAFT_SIMD void NormaliseBlock(const Block& block, const NormCoefficients& by,
-                               const float* __restrict x, float* __restrict y) {
-  const float* __restrict mean = by.mean;
-  const float* __restrict factor = by.factor;
-  const float* __restrict shift = by.shift;
-  const float floor = by.floor;
-  for (std::int64_t start = 0; start < block.size; start += block.period) {
-    const std::int64_t length = std::min(block.period, block.size - start);
-    for (std::int64_t t = 0; t < length; ++t) {
-      const float value = (x[start + t] - mean[t]) * factor[t] + shift[t];
-      y[start + t] = value < floor ? floor : value;
-    }
-  }
-}
-
-// dx = factor dz - slope (x - mean) - constant
-template <bool kAdd>
-GRAFT_INLINE void PropagateBlock(const Block& block, const NormCoefficients& by, const float* x,
-                                 const float* __restrict dy, float* dx) {
-  const float* __restrict mean = by.mean;
-  const float* __restrict factor = by.factor;
-  const float* __restrict shift = by.shift;
-  const float* __restrict slope = by.slope;
-  const float* __restrict constant = by.constant;
-  const float floor = by.floor;
-  for (std::int64_t start = 0; start < block.size; start += block.period) {
-    const std::int64_t length = std::min(block.period, block.size - start);
-#pragma GCC ivdep
-    for (std::int64_t t = 0; t < length; ++t) {
-      const float centred = x[start + t] - mean[t];
-      const bool passes = centred * factor[t] + shift[t] > floor;
-      const float dz = passes ? dy[start + t] : 0.0F;
-      const float gradient = factor[t] * dz - slope[t] * centred - constant[t];
-      dx[start + t] = kAdd ? dx[start + t] + gradient : gradient;
-    }
-  }
-}
-
-GRAFT_SIMD void WriteBlockGradient(const Block& block, const NormCoefficients& by, const float* x,
-                                   const float* dy, float* dx) {
-  PropagateBlock<false>(block, by, x, dy, dx);
-}
-
-GRAFT_SIMD void AddBlockGradient(const Block& block, const NormCoefficients& by, const float* x,
-                                 const float* dy, float* dx) {
-  PropagateBlock<true>(block, by, x, dy, dx);
+// A multiple of the channels.
+std::int64_t PeriodOf(std::int64_t channels) {
+  constexpr std::int64_t kVector = 16;
+  constexpr std::int64_t kLeast = 64;
+  const std::int64_t multiple = std::lcm(channels, kVector);
+  return (kLeast + multiple - 1) / multiple * multiple;
 }
 
 // Calls visit(first element, block) for the blocks of so many elements, after each of which the
@@ -114,7 +32,7 @@ template <typename Visit>
 void SumBlocks(std::int64_t size, std::int64_t period, NormSums& sums, const Visit& visit) {
   const std::int64_t step = period * kPeriodsPerBlock;
   for (std::int64_t start = 0; start < size; start += step) {
-    visit(start, Block{std::min(step, size - start), period});
+    visit(start, NormBlock{std::min(step, size - start), period});
     sums.Flush();
   }
 }
@@ -127,7 +45,7 @@ class FlatBatchNorm final : public BatchNorm {
 
  protected:
   void Normalise(const Run& run, const Examples& part) const override {
-    NormaliseBlock(All(part), coefficients(), x(run, part), y(run, part));
+    loops().normalise(All(part), coefficients(), x(run, part), y(run, part));
   }
 
   void SumGradients(const Run& run, const Examples& part, NormSums& sums) const override {
@@ -135,12 +53,11 @@ class FlatBatchNorm final : public BatchNorm {
   }
 
   void Propagate(const Run& run, const Examples& part, bool add) const override {
-    (add ? AddBlockGradient : WriteBlockGradient)(All(part), coefficients(), x(run, part),
-                                                  dy(run, part), dx(run, part));
+    loops().propagate(All(part), coefficients(), x(run, part), dy(run, part), add, dx(run, part));
   }
 
  private:
-  Block All(const Examples& part) const { return {part.count * extent().elements(), period()}; }
+  NormBlock All(const Examples& part) const { return {part.count * extent().elements(), period()}; }
 };
 
 }  // namespace
@@ -173,7 +90,7 @@ BatchNorm::BatchNorm(KernelContext& context, std::int64_t result_elements)
       extent_(context.extent(context.index)),
       result_elements_(result_elements),
       channels_(extent_.channels),
-      period_(channels_ * ((kMinimumPeriod + channels_ - 1) / channels_)),
+      period_(PeriodOf(channels_)),
       epsilon_(arch::GetDouble(context.node.attributes, "epsilon")),
       momentum_(arch::GetDouble(context.node.attributes, "momentum")),
       frozen_statistics_(HasFrozenStatistics(context.node, context.options)),
@@ -232,10 +149,15 @@ absl::Status BatchNorm::Backward(const Run& run) {
   return absl::OkStatus();
 }
 
+const NormLoops& BatchNorm::loops() {
+  static const NormLoops& found = HaveAvx512() ? kAvx512NormLoops : kPortableNormLoops;
+  return found;
+}
+
 void BatchNorm::SumFlatGradients(const NormCoefficients& by, const float* x, const float* dy,
                                  std::int64_t size, NormSums& sums) const {
-  SumBlocks(size, period_, sums, [&](std::int64_t start, const Block& block) {
-    SumBlockGradients(block, by, x + start, dy + start, sums.first(), sums.second());
+  SumBlocks(size, period_, sums, [&](std::int64_t start, const NormBlock& block) {
+    loops().sum_gradients(block, by, x + start, dy + start, sums.first(), sums.second());
   });
 }
 
@@ -267,8 +189,8 @@ void BatchNorm::MeasureBatch(const Run& run) {
   const auto sum = [&](const Examples& part, NormSums& sums) {
     const float* const from = x(run, part);
     SumBlocks(part.count * extent_.elements(), period_, sums,
-              [&](std::int64_t start, const Block& block) {
-                SumMoments(block, mean_.data(), from + start, sums.first(), sums.second());
+              [&](std::int64_t start, const NormBlock& block) {
+                loops().sum_moments(block, mean_.data(), from + start, sums.first(), sums.second());
               });
   };
   std::ranges::fill(mean_, 0.0F);

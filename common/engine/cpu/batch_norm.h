@@ -8,18 +8,9 @@
 #include <vector>
 
 #include "common/engine/cpu/kernel.h"
+#include "common/engine/cpu/norm_loops.h"
 
 namespace graft::engine::cpu {
-
-// Coefficients by position in a period of channels, see BatchNorm.
-struct NormCoefficients {
-  const float* mean;    // in sums of moments: what x is centred by
-  const float* factor;  // scale / deviation
-  const float* shift;
-  const float* slope;     // of x - mean in the gradient
-  const float* constant;  // in the gradient
-  float floor;            // 0 with a ReLU, else minus infinity
-};
 
 // Two sums by channel over a part of a batch: in float32 by position in the period, of a few
 // thousand elements, and those in float64.
@@ -40,9 +31,8 @@ class NormSums {
   std::vector<double> first_total_, second_total_;
 };
 
-// Statistics, and the order of the loops, which subclasses have. Coefficients are repeated to a
-// period of at least 64 elements, so that loops run over flat memory whatever the number of
-// channels. The backward does not read the result: it finds again what the ReLU let through.
+// Statistics, and the order of the loops (see norm_loops.h), which subclasses have. The backward
+// does not read the result: it finds again what the ReLU let through.
 class BatchNorm : public Kernel {
  public:
   // `result_elements`: of an example's result.
@@ -64,6 +54,9 @@ class BatchNorm : public Kernel {
   virtual void SumGradients(const Run& run, const Examples& part, NormSums& sums) const = 0;
   // dx = factor dz - slope (x - mean) - constant, or adds that to dx.
   virtual void Propagate(const Run& run, const Examples& part, bool add) const = 0;
+
+  // The fastest loops of this processor.
+  static const NormLoops& loops();
 
   // The sums where the result is that of a ReLU alone, over so many elements.
   void SumFlatGradients(const NormCoefficients& by, const float* x, const float* dy,

@@ -1,0 +1,397 @@
+// The loops of batch norm with coefficients in registers. Nothing is contracted, and sums have the
+// order of the portable loops, so that bits are theirs.
+#include "common/engine/cpu/norm_loops.h"
+
+#ifdef __AVX512F__
+
+#include "common/engine/cpu/avx512_gemm.h"
+
+namespace graft::engine::cpu {
+namespace {
+
+#define GRAFT_FORCE_INLINE inline __attribute__((always_inline))
+
+using V = FullVector;
+using Register = V::Vector;
+
+// Coefficients of a vector's elements.
+struct Coefficients {
+  Coefficients() = default;
+  GRAFT_FORCE_INLINE Coefficients(const NormCoefficients& by, int64_t t, __mmask16 lanes)
+      : mean(V::Load(lanes, by.mean + t)),
+        factor(V::Load(lanes, by.factor + t)),
+        shift(V::Load(lanes, by.shift + t)) {}
+
+  GRAFT_FORCE_INLINE Register Centred(Register x) const { return _mm512_sub_ps(x, mean); }
+  GRAFT_FORCE_INLINE Register Scaled(Register centred) const {
+    return _mm512_add_ps(_mm512_mul_ps(centred, factor), shift);
+  }
+
+  Register mean, factor, shift;
+};
+
+struct GradientCoefficients : Coefficients {
+  GradientCoefficients() = default;
+  GRAFT_FORCE_INLINE GradientCoefficients(const NormCoefficients& by, int64_t t, __mmask16 lanes)
+      : Coefficients(by, t, lanes),
+        slope(V::Load(lanes, by.slope + t)),
+        constant(V::Load(lanes, by.constant + t)) {}
+
+  // Of x, from factor dz.
+  GRAFT_FORCE_INLINE Register Gradient(Register scaled_dz, Register centred) const {
+    return _mm512_sub_ps(_mm512_sub_ps(scaled_dz, _mm512_mul_ps(slope, centred)), constant);
+  }
+
+  Register slope, constant;
+};
+
+GRAFT_FORCE_INLINE __mmask16 IsAbove(Register z, Register floor) {
+  return _mm512_cmp_ps_mask(z, floor, _CMP_GT_OQ);
+}
+
+// kVectors vectors of each of some rows, whose coefficients are kept in registers.
+template <int kVectors>
+struct Tile {
+  int64_t rows;
+  int64_t step;    // from a row to the next
+  int64_t offset;  // in the block
+  int64_t t;       // in the period
+  __mmask16 last;  // lanes of the last vector
+
+  static constexpr int vectors = kVectors;
+  GRAFT_FORCE_INLINE __mmask16 lanes(int v) const { return v + 1 < kVectors ? V::kAll : last; }
+  GRAFT_FORCE_INLINE void Load(const float* from, Register (&to)[kVectors]) const {
+    GRAFT_UNROLLED for (int v = 0; v < kVectors; ++v) to[v] =
+        V::Load(lanes(v), from + t + v * kLanes);
+  }
+  GRAFT_FORCE_INLINE void Store(const Register (&from)[kVectors], float* to) const {
+    GRAFT_UNROLLED for (int v = 0; v < kVectors; ++v)
+        V::Store(to + t + v * kLanes, lanes(v), from[v]);
+  }
+  template <typename C>
+  GRAFT_FORCE_INLINE void Load(const NormCoefficients& by, C (&to)[kVectors]) const {
+    GRAFT_UNROLLED for (int v = 0; v < kVectors; ++v) to[v] = C(by, t + v * kLanes, lanes(v));
+  }
+  // f(v, offset) for the vectors of all rows.
+  template <typename F>
+  GRAFT_FORCE_INLINE void ForEach(F f) const {
+    int64_t at = offset;
+    for (int64_t row = 0; row < rows; ++row, at += step) {
+      GRAFT_UNROLLED for (int v = 0; v < kVectors; ++v) f(v, at + v * kLanes);
+    }
+  }
+};
+
+constexpr int64_t kWidest = 4 * kLanes;
+
+// f(a tile) for all tiles of so many rows of `length` elements.
+template <typename F>
+GRAFT_FORCE_INLINE void ForEachTileOfRows(int64_t rows, int64_t length, int64_t step,
+                                          int64_t offset, F f) {
+  for (int64_t t = 0; t < length; t += kWidest) {
+    const int64_t left = Smaller(kWidest, length - t);
+    const int64_t vectors = (left + kLanes - 1) / kLanes;
+    const __mmask16 last = LanesOf(left - (vectors - 1) * kLanes);
+    if (vectors == 4) f(Tile<4>{rows, step, offset + t, t, last});
+    if (vectors == 3) f(Tile<3>{rows, step, offset + t, t, last});
+    if (vectors == 2) f(Tile<2>{rows, step, offset + t, t, last});
+    if (vectors == 1) f(Tile<1>{rows, step, offset + t, t, last});
+  }
+}
+
+// f(a tile) for all tiles of a block. Rows go together where one tile covers them: what does not
+// fit into a cache is read fastest in order.
+template <typename F>
+GRAFT_FORCE_INLINE void ForEachTile(const NormBlock& block, F f) {
+  const int64_t rows = block.size / block.period;
+  const int64_t together = block.period == kWidest ? rows : 1;
+  for (int64_t row = 0; row < rows; row += together) {
+    ForEachTileOfRows(Smaller(together, rows - row), block.period, block.period, row * block.period,
+                      f);
+  }
+  ForEachTileOfRows(1, block.size % block.period, block.period, rows * block.period, f);
+}
+
+void SumMoments(const NormBlock& block, const float* mean, const float* x, float* first,
+                float* second) {
+  ForEachTile(block, [&](auto tile) {
+    constexpr int kVectors = decltype(tile)::vectors;
+    Register means[kVectors], sums[kVectors], squares[kVectors];
+    tile.Load(mean, means);
+    tile.Load(first, sums);
+    tile.Load(second, squares);
+    tile.ForEach([&](int v, int64_t offset) __attribute__((always_inline)) {
+      const Register centred = _mm512_sub_ps(V::Load(tile.lanes(v), x + offset), means[v]);
+      sums[v] = _mm512_add_ps(sums[v], centred);
+      squares[v] = _mm512_add_ps(squares[v], _mm512_mul_ps(centred, centred));
+    });
+    tile.Store(sums, first);
+    tile.Store(squares, second);
+  });
+}
+
+void Normalise(const NormBlock& block, const NormCoefficients& by, const float* x, float* y) {
+  const Register floor = V::Same(by.floor);
+  ForEachTile(block, [&](auto tile) {
+    Coefficients at[decltype(tile)::vectors];
+    tile.Load(by, at);
+    tile.ForEach([&](int v, int64_t offset) __attribute__((always_inline)) {
+      const Register z = at[v].Scaled(at[v].Centred(V::Load(tile.lanes(v), x + offset)));
+      V::Store(y + offset, tile.lanes(v), V::Max(floor, z));  // in this order a NaN stays
+    });
+  });
+}
+
+void SumGradients(const NormBlock& block, const NormCoefficients& by, const float* x,
+                  const float* dy, float* first, float* second) {
+  const Register floor = V::Same(by.floor);
+  ForEachTile(block, [&](auto tile) {
+    constexpr int kVectors = decltype(tile)::vectors;
+    Coefficients at[kVectors];
+    Register sums[kVectors], products[kVectors];
+    tile.Load(by, at);
+    tile.Load(first, sums);
+    tile.Load(second, products);
+    tile.ForEach([&](int v, int64_t offset) __attribute__((always_inline)) {
+      const Register centred = at[v].Centred(V::Load(tile.lanes(v), x + offset));
+      const __mmask16 passes = IsAbove(at[v].Scaled(centred), floor) & tile.lanes(v);
+      const Register dz = V::Load(passes, dy + offset);
+      sums[v] = _mm512_add_ps(sums[v], dz);
+      products[v] = _mm512_add_ps(products[v], _mm512_mul_ps(dz, centred));
+    });
+    tile.Store(sums, first);
+    tile.Store(products, second);
+  });
+}
+
+template <bool kAdd>
+void PropagateBlock(const NormBlock& block, const NormCoefficients& by, const float* x,
+                    const float* dy, float* dx) {
+  const Register floor = V::Same(by.floor);
+  ForEachTile(block, [&](auto tile) {
+    GradientCoefficients at[decltype(tile)::vectors];
+    tile.Load(by, at);
+    tile.ForEach([&](int v, int64_t offset) __attribute__((always_inline)) {
+      const Register centred = at[v].Centred(V::Load(tile.lanes(v), x + offset));
+      const __mmask16 passes = IsAbove(at[v].Scaled(centred), floor) & tile.lanes(v);
+      const Register dz = V::Load(passes, dy + offset);
+      Register gradient = at[v].Gradient(_mm512_mul_ps(at[v].factor, dz), centred);
+      if (kAdd) gradient = _mm512_add_ps(V::Load(tile.lanes(v), dx + offset), gradient);
+      V::Store(dx + offset, tile.lanes(v), gradient);
+    });
+  });
+}
+
+void Propagate(const NormBlock& block, const NormCoefficients& by, const float* x, const float* dy,
+               bool add, float* dx) {
+  (add ? PropagateBlock<true> : PropagateBlock<false>)(block, by, x, dy, dx);
+}
+
+// The left and the right pixels of a vector of windows' upper or lower halves.
+struct Halves {
+  Register left, right;
+};
+
+// Of one window: 16 channels or less. Halves are at the left pixel.
+struct OneWindow {
+  int64_t channels;
+  __mmask16 lanes;  // of a half, and of the window's result
+
+  GRAFT_FORCE_INLINE Halves Load(const float* at) const {
+    return {V::Load(lanes, at), V::Load(lanes, at + channels)};
+  }
+  GRAFT_FORCE_INLINE void Store(const Halves& halves, float* at) const {
+    V::Store(at, lanes, halves.left);
+    V::Store(at + channels, lanes, halves.right);
+  }
+};
+
+// Of several windows of 1, 2, 4 or 8 channels, beside one another.
+struct SeveralWindows {
+  SeveralWindows(int64_t channels, int64_t elements)
+      : lanes(LanesOf(elements)),
+        first(LanesOf(2 * elements)),
+        second(elements > kLanes / 2 ? LanesOf(2 * elements - kLanes) : static_cast<__mmask16>(0)) {
+    alignas(64) int32_t of_left[kLanes], of_right[kLanes], of_first[kLanes], of_second[kLanes];
+    for (int64_t i = 0; i < kLanes; ++i) {
+      const int64_t from = i / channels * 2 * channels + i % channels;
+      of_left[i] = static_cast<int32_t>(from);
+      of_right[i] = static_cast<int32_t>(from + channels);
+    }
+    for (int64_t i = 0; i < kLanes; ++i) {
+      // Lane `from` of both vectors is lane i of one half; 16 and more mean the right one.
+      (of_left[i] < kLanes ? of_first : of_second)[of_left[i] % kLanes] = static_cast<int32_t>(i);
+      (of_right[i] < kLanes ? of_first : of_second)[of_right[i] % kLanes] =
+          static_cast<int32_t>(i + kLanes);
+    }
+    left = _mm512_load_si512(of_left);
+    right = _mm512_load_si512(of_right);
+    first_pixels = _mm512_load_si512(of_first);
+    second_pixels = _mm512_load_si512(of_second);
+  }
+
+  GRAFT_FORCE_INLINE Halves Load(const float* at) const {
+    const Register a = V::Load(first, at);
+    const Register b = V::Load(second, at + kLanes);
+    return {_mm512_permutex2var_ps(a, left, b), _mm512_permutex2var_ps(a, right, b)};
+  }
+  GRAFT_FORCE_INLINE void Store(const Halves& halves, float* at) const {
+    V::Store(at, first, _mm512_permutex2var_ps(halves.left, first_pixels, halves.right));
+    if (second == 0) return;
+    V::Store(at + kLanes, second, _mm512_permutex2var_ps(halves.left, second_pixels, halves.right));
+  }
+
+  __mmask16 lanes;          // of the windows' results
+  __mmask16 first, second;  // of the two vectors that a half of them takes
+  __m512i left, right, first_pixels, second_pixels;
+};
+
+// `make(t, lanes)` gives what is done to windows at a position of the period:
+// body(halves' access, offset in x, offset in y).
+template <typename Make>
+GRAFT_FORCE_INLINE void ForEachWindow(const WindowRows& windows, Make make) {
+  const int64_t row_results = windows.columns * windows.channels;
+  if (windows.channels < kLanes && kLanes % windows.channels == 0) {
+    const auto body = make(0, V::kAll);
+    const SeveralWindows whole(windows.channels, kLanes);
+    const int64_t left = row_results % kLanes;
+    const SeveralWindows rest(windows.channels, left > 0 ? left : kLanes);
+    for (int64_t row = 0; row < windows.rows; ++row) {
+      const int64_t in = 4 * row * row_results;
+      const int64_t out = row * row_results;
+      int64_t i = 0;
+      for (; i + kLanes <= row_results; i += kLanes) body(whole, in + 2 * i, out + i);
+      if (left > 0) body(rest, in + 2 * i, out + i);
+    }
+    return;
+  }
+  for (int64_t window = 0; window < windows.rows * windows.columns; ++window) {
+    const int64_t row = window / windows.columns;
+    const int64_t out = window * windows.channels;
+    const int64_t in = 2 * (out + row * row_results);
+    for (int64_t t = 0; t < windows.channels; t += kLanes) {
+      const OneWindow access{windows.channels, LanesOf(windows.channels - t)};
+      make(t, access.lanes)(access, in + t, out + t);
+    }
+  }
+}
+
+// Where `next` is larger than those before it, of which `largest` is the largest.
+GRAFT_FORCE_INLINE __mmask16 IsLarger(Register largest, Register next) {
+  return static_cast<__mmask16>(_mm512_cmp_ps_mask(next, largest, _CMP_GT_OQ) |
+                                _mm512_cmp_ps_mask(next, next, _CMP_UNORD_Q));
+}
+
+// Vectors of windows: x - mean, and which of the four elements is the largest.
+template <typename At, typename Access>
+struct Window {
+  GRAFT_FORCE_INLINE Window(const At& at, const Access& access, const float* x, int64_t row) {
+    const Halves upper = access.Load(x);
+    const Halves lower = access.Load(x + row);
+    top = {at.Centred(upper.left), at.Centred(upper.right)};
+    bottom = {at.Centred(lower.left), at.Centred(lower.right)};
+    const Register first = at.Scaled(top.left);
+    const Register second = at.Scaled(top.right);
+    const Register third = at.Scaled(bottom.left);
+    const Register fourth = at.Scaled(bottom.right);
+    beats_first = IsLarger(first, second);
+    const Register of_two = _mm512_mask_blend_ps(beats_first, first, second);
+    beats_two = IsLarger(of_two, third);
+    const Register of_three = _mm512_mask_blend_ps(beats_two, of_two, third);
+    beats_three = IsLarger(of_three, fourth);
+    largest = _mm512_mask_blend_ps(beats_three, of_three, fourth);
+  }
+
+  // x - mean where z is largest.
+  GRAFT_FORCE_INLINE Register CentredLargest() const {
+    const Register of_two = _mm512_mask_blend_ps(beats_first, top.left, top.right);
+    const Register of_three = _mm512_mask_blend_ps(beats_two, of_two, bottom.left);
+    return _mm512_mask_blend_ps(beats_three, of_three, bottom.right);
+  }
+
+  Halves top, bottom;  // x - mean
+  Register largest;    // z
+  __mmask16 beats_first, beats_two, beats_three;
+};
+
+void Pool(const WindowRows& windows, const NormCoefficients& by, const float* x, float* y,
+          float* kept) {
+  const int64_t row_elements = 2 * windows.columns * windows.channels;
+  const Register floor = V::Same(by.floor);
+  ForEachWindow(
+      windows, [&](int64_t t, __mmask16 lanes) __attribute__((always_inline)) {
+        const Coefficients at(by, t, lanes);
+        return [=](const auto& access, int64_t in, int64_t out) __attribute__((always_inline)) {
+          const Window window(at, access, x + in, row_elements);
+          V::Store(y + out, access.lanes, V::Max(floor, window.largest));
+          V::Store(kept + out, access.lanes, window.CentredLargest());
+        };
+      });
+}
+
+template <bool kAdd>
+void PropagateWindows(const WindowRows& windows, const NormCoefficients& by, const float* x,
+                      const float* dy, float* dx) {
+  const int64_t row_elements = 2 * windows.columns * windows.channels;
+  const Register floor = V::Same(by.floor);
+  ForEachWindow(
+      windows, [&](int64_t t, __mmask16 lanes) __attribute__((always_inline)) {
+        const GradientCoefficients at(by, t, lanes);
+        return [=](const auto& access, int64_t in, int64_t out) __attribute__((always_inline)) {
+          const Window window(at, access, x + in, row_elements);
+          const Register scaled_dy = _mm512_mul_ps(at.factor, V::Load(access.lanes, dy + out));
+          const __mmask16 passes = IsAbove(window.largest, floor);
+          const auto gradient = [&](__mmask16 is_largest, Register centred)
+              __attribute__((always_inline)) {
+            return at.Gradient(_mm512_maskz_mov_ps(is_largest, scaled_dy), centred);
+          };
+          const __mmask16 fourth = window.beats_three & passes;
+          const __mmask16 of_three = static_cast<__mmask16>(~window.beats_three) & passes;
+          const __mmask16 third = window.beats_two & of_three;
+          const __mmask16 of_two = static_cast<__mmask16>(~window.beats_two) & of_three;
+          const __mmask16 second = window.beats_first & of_two;
+          const __mmask16 first = static_cast<__mmask16>(~window.beats_first) & of_two;
+          Halves upper = {gradient(first, window.top.left), gradient(second, window.top.right)};
+          Halves lower = {gradient(third, window.bottom.left),
+                          gradient(fourth, window.bottom.right)};
+          float* const upper_dx = dx + in;
+          float* const lower_dx = upper_dx + row_elements;
+          if (kAdd) {
+            const Halves before = access.Load(upper_dx);
+            const Halves below = access.Load(lower_dx);
+            upper = {_mm512_add_ps(before.left, upper.left),
+                     _mm512_add_ps(before.right, upper.right)};
+            lower = {_mm512_add_ps(below.left, lower.left),
+                     _mm512_add_ps(below.right, lower.right)};
+          }
+          access.Store(upper, upper_dx);
+          access.Store(lower, lower_dx);
+        };
+      });
+}
+
+void PropagatePooled(const WindowRows& windows, const NormCoefficients& by, const float* x,
+                     const float* dy, bool add, float* dx) {
+  (add ? PropagateWindows<true> : PropagateWindows<false>)(windows, by, x, dy, dx);
+}
+
+}  // namespace
+
+const NormLoops kAvx512NormLoops = {.sum_moments = SumMoments,
+                                    .normalise = Normalise,
+                                    .sum_gradients = SumGradients,
+                                    .propagate = Propagate,
+                                    .pool = Pool,
+                                    .propagate_pooled = PropagatePooled};
+
+}  // namespace graft::engine::cpu
+
+#else  // another processor than x86-64
+
+namespace graft::engine::cpu {
+
+const NormLoops kAvx512NormLoops = {};
+
+}  // namespace graft::engine::cpu
+
+#endif

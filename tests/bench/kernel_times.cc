@@ -5,7 +5,7 @@
 #include <utility>
 
 #include "common/base/status_macros.h"
-#include "common/engine/cpu/memory_traits.h"
+#include "common/engine/cpu/kernel_registry.h"
 
 namespace graft::engine {
 namespace {
@@ -75,7 +75,7 @@ std::int64_t KernelTimes::SizeBytes(arch::NodeIndex node) const {
 // writes those of the operands and reads what it says that it reads.
 std::int64_t KernelTimes::TouchedBytes(arch::NodeIndex index, cpu::Pass pass) const {
   const arch::Node& node = architecture_.node(index);
-  const cpu::MemoryTraits traits = cpu::MemoryTraitsOf(node);
+  const cpu::MemoryTraits traits = cpu::FindKernel(node.op->name)->memory;
   const bool backward = pass == cpu::Pass::kBackward;
   std::int64_t bytes = SizeBytes(chains_[index].result);
   if (backward && traits.reads_result) bytes *= 2;

@@ -3,7 +3,7 @@
 
 #include "common/engine/cpu/float_math.h"
 #include "common/engine/cpu/kernel.h"
-#include "common/engine/cpu/memory_traits.h"
+#include "common/engine/cpu/kernel_registry.h"
 #include "common/engine/cpu/parallel.h"
 #include "common/engine/cpu/rows.h"
 #include "common/engine/cpu/simd.h"
@@ -13,7 +13,7 @@ namespace {
 
 // Each has f(x) and dy f'(x); at a kink the derivative of the half that is 0 or less. `a` is the
 // function's attribute. Those whose derivative is as well known from f(x) take that for x in
-// Gradient (memory_traits.h).
+// Gradient (kernel_registry.h).
 
 struct Relu {
   static GRAFT_INLINE float Value(float x, float) { return x < 0.0F ? 0.0F : x; }  // a NaN stays
@@ -177,7 +177,7 @@ class Activation final : public Kernel {
         slope_(function_ == Function::kLeakyRelu
                    ? static_cast<float>(arch::GetDouble(context.node.attributes, "slope"))
                    : 0.0F),
-        by_result_(MemoryTraitsOf(context.node).reads_result),
+        by_result_(FindKernel(context.node.op->name)->memory.reads_result),
         batched_(context.batched(x_)),
         elements_(context.shape(x_).ElementCount()),
         use_(context.gradient_uses[0]) {}

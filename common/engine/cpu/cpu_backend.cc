@@ -5,7 +5,7 @@
 #include "absl/status/status.h"
 #include "absl/strings/str_cat.h"
 #include "common/base/status_macros.h"
-#include "common/engine/cpu/kernel.h"
+#include "common/engine/cpu/kernel_registry.h"
 #include "common/engine/cpu/plan.h"
 #include "common/engine/graph_checks.h"
 
@@ -55,6 +55,6 @@ std::string CpuBackend::numerics() const {
                       options_.threads);
 }
 
-bool HasKernel(std::string_view op, recipe::Precision) { return FindKernelFactory(op) != nullptr; }
+bool HasKernel(std::string_view op, recipe::Precision) { return FindKernel(op) != nullptr; }
 
 }  // namespace graft::engine::cpu

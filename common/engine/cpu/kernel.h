@@ -162,16 +162,10 @@ class Kernel {
   virtual void BackwardPart(const Run& run, std::int64_t first, std::int64_t count) {}
 };
 
-// May throw dnnl::error.
-using KernelFactory = std::unique_ptr<Kernel> (*)(KernelContext& context);
-
 // Whether a node has work to do: all but parameters and inputs that are used as they are fed.
 bool NeedsKernel(const arch::Node& node);
 
-// Null if there is none. `parameter` has a factory that is never called.
-KernelFactory FindKernelFactory(std::string_view op);
-
-// One file a family, as in arch/operators; some make several operators.
+// One file a family, as in arch/operators; some make several operators. May throw dnnl::error.
 std::unique_ptr<Kernel> MakeInput(KernelContext& context);
 std::unique_ptr<Kernel> MakeConvolution(KernelContext& context);
 std::unique_ptr<Kernel> MakeLinear(KernelContext& context);

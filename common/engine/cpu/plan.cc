@@ -7,6 +7,7 @@
 #include "absl/status/status.h"
 #include "absl/strings/str_cat.h"
 #include "common/base/status_macros.h"
+#include "common/engine/cpu/kernel_registry.h"
 #include "common/engine/cpu/loops.h"
 #include "common/engine/cpu/parallel.h"
 #include "common/engine/graph_checks.h"
@@ -106,7 +107,7 @@ void CpuPlan::MakeKernels() {
     KernelContext context(architecture_, options_, backend_.kernels, step.node, fused_, arena_, k,
                           BackwardStep(k));
     context.gradient_uses = gradient_uses_[step.node];
-    step.kernel = FindKernelFactory(context.node.op->name)(context);
+    step.kernel = FindKernel(context.node.op->name)->make(context);
     scratch_bytes_ = std::max(scratch_bytes_, context.scratch_bytes());
   }
 }

@@ -3,7 +3,7 @@
 #include <algorithm>
 #include <numeric>
 
-#include "common/engine/cpu/memory_traits.h"
+#include "common/engine/cpu/kernel_registry.h"
 #include "common/engine/cpu/plan.h"
 #include "common/engine/graph_checks.h"
 
@@ -85,13 +85,14 @@ int CpuPlan::FirstWriteOfValue(int k) const {
 int CpuPlan::LastReadOfValue(int k) const {
   const Step& step = steps_[k];
   if (IsWanted(architecture_, options_, step.result)) return 2 * step_count_;
-  const bool itself = step.backward && MemoryTraitsOf(architecture_.node(step.node)).reads_result;
+  const bool itself =
+      step.backward && FindKernel(architecture_.node(step.node).op->name)->memory.reads_result;
   int last = itself ? BackwardStep(k) : k;
   for (const arch::NodeIndex user : architecture_.users(step.result)) {
     const int reader = step_of_[user];
     if (reader < 0) continue;
-    const bool backward =
-        steps_[reader].backward && MemoryTraitsOf(architecture_.node(user)).reads_operands;
+    const bool backward = steps_[reader].backward &&
+                          FindKernel(architecture_.node(user).op->name)->memory.reads_operands;
     last = std::max(last, backward ? BackwardStep(reader) : reader);
   }
   return last;
@@ -124,7 +125,7 @@ void CpuPlan::PlaceValues() {
   }
   for (int k = 0; k < step_count_; ++k) {
     const arch::Node& node = architecture_.node(steps_[k].node);
-    const MemoryTraits traits = MemoryTraitsOf(node);
+    const MemoryTraits traits = FindKernel(node.op->name)->memory;
     for (std::size_t i = 0; i < node.operands.size(); ++i) {
       const int producer = step_of_result[node.operands[i]];
       if (producer < 0 || std::ranges::count(node.operands, node.operands[i]) > 1) continue;

@@ -1,15 +1,15 @@
-// The loops of batch norm with coefficients in registers. Nothing is contracted, and sums have the
-// order of the portable loops, so that bits are theirs.
+// The loops of batch norm for processors with AVX-512: vectors whatever the number of channels, and
+// coefficients that stay in registers where a period, or a window, takes no more. Nothing is
+// contracted, and sums have the order of the portable loops, so that bits are theirs.
 #include "common/engine/cpu/norm_loops.h"
 
 #ifdef __AVX512F__
 
 #include "common/engine/cpu/avx512_gemm.h"
+#include "common/engine/cpu/simd.h"
 
 namespace graft::engine::cpu {
 namespace {
-
-#define GRAFT_FORCE_INLINE inline __attribute__((always_inline))
 
 using V = FullVector;
 using Register = V::Vector;
@@ -17,13 +17,13 @@ using Register = V::Vector;
 // Coefficients of a vector's elements.
 struct Coefficients {
   Coefficients() = default;
-  GRAFT_FORCE_INLINE Coefficients(const NormCoefficients& by, int64_t t, __mmask16 lanes)
+  GRAFT_INLINE Coefficients(const NormCoefficients& by, int64_t t, __mmask16 lanes)
       : mean(V::Load(lanes, by.mean + t)),
         factor(V::Load(lanes, by.factor + t)),
         shift(V::Load(lanes, by.shift + t)) {}
 
-  GRAFT_FORCE_INLINE Register Centred(Register x) const { return _mm512_sub_ps(x, mean); }
-  GRAFT_FORCE_INLINE Register Scaled(Register centred) const {
+  GRAFT_INLINE Register Centred(Register x) const { return _mm512_sub_ps(x, mean); }
+  GRAFT_INLINE Register Scaled(Register centred) const {
     return _mm512_add_ps(_mm512_mul_ps(centred, factor), shift);
   }
 
@@ -32,20 +32,20 @@ struct Coefficients {
 
 struct GradientCoefficients : Coefficients {
   GradientCoefficients() = default;
-  GRAFT_FORCE_INLINE GradientCoefficients(const NormCoefficients& by, int64_t t, __mmask16 lanes)
+  GRAFT_INLINE GradientCoefficients(const NormCoefficients& by, int64_t t, __mmask16 lanes)
       : Coefficients(by, t, lanes),
         slope(V::Load(lanes, by.slope + t)),
         constant(V::Load(lanes, by.constant + t)) {}
 
   // Of x, from factor dz.
-  GRAFT_FORCE_INLINE Register Gradient(Register scaled_dz, Register centred) const {
+  GRAFT_INLINE Register Gradient(Register scaled_dz, Register centred) const {
     return _mm512_sub_ps(_mm512_sub_ps(scaled_dz, _mm512_mul_ps(slope, centred)), constant);
   }
 
   Register slope, constant;
 };
 
-GRAFT_FORCE_INLINE __mmask16 IsAbove(Register z, Register floor) {
+GRAFT_INLINE __mmask16 IsAbove(Register z, Register floor) {
   return _mm512_cmp_ps_mask(z, floor, _CMP_GT_OQ);
 }
 
@@ -59,22 +59,22 @@ struct Tile {
   __mmask16 last;  // lanes of the last vector
 
   static constexpr int vectors = kVectors;
-  GRAFT_FORCE_INLINE __mmask16 lanes(int v) const { return v + 1 < kVectors ? V::kAll : last; }
-  GRAFT_FORCE_INLINE void Load(const float* from, Register (&to)[kVectors]) const {
+  GRAFT_INLINE __mmask16 lanes(int v) const { return v + 1 < kVectors ? V::kAll : last; }
+  GRAFT_INLINE void Load(const float* from, Register (&to)[kVectors]) const {
     GRAFT_UNROLLED for (int v = 0; v < kVectors; ++v) to[v] =
         V::Load(lanes(v), from + t + v * kLanes);
   }
-  GRAFT_FORCE_INLINE void Store(const Register (&from)[kVectors], float* to) const {
+  GRAFT_INLINE void Store(const Register (&from)[kVectors], float* to) const {
     GRAFT_UNROLLED for (int v = 0; v < kVectors; ++v)
         V::Store(to + t + v * kLanes, lanes(v), from[v]);
   }
   template <typename C>
-  GRAFT_FORCE_INLINE void Load(const NormCoefficients& by, C (&to)[kVectors]) const {
+  GRAFT_INLINE void Load(const NormCoefficients& by, C (&to)[kVectors]) const {
     GRAFT_UNROLLED for (int v = 0; v < kVectors; ++v) to[v] = C(by, t + v * kLanes, lanes(v));
   }
   // f(v, offset) for the vectors of all rows.
   template <typename F>
-  GRAFT_FORCE_INLINE void ForEach(F f) const {
+  GRAFT_INLINE void ForEach(F f) const {
     int64_t at = offset;
     for (int64_t row = 0; row < rows; ++row, at += step) {
       GRAFT_UNROLLED for (int v = 0; v < kVectors; ++v) f(v, at + v * kLanes);
@@ -86,8 +86,8 @@ constexpr int64_t kWidest = 4 * kLanes;
 
 // f(a tile) for all tiles of so many rows of `length` elements.
 template <typename F>
-GRAFT_FORCE_INLINE void ForEachTileOfRows(int64_t rows, int64_t length, int64_t step,
-                                          int64_t offset, F f) {
+GRAFT_INLINE void ForEachTileOfRows(int64_t rows, int64_t length, int64_t step, int64_t offset,
+                                    F f) {
   for (int64_t t = 0; t < length; t += kWidest) {
     const int64_t left = Smaller(kWidest, length - t);
     const int64_t vectors = (left + kLanes - 1) / kLanes;
@@ -102,12 +102,14 @@ GRAFT_FORCE_INLINE void ForEachTileOfRows(int64_t rows, int64_t length, int64_t 
 // f(a tile) for all tiles of a block. Rows go together where one tile covers them: what does not
 // fit into a cache is read fastest in order.
 template <typename F>
-GRAFT_FORCE_INLINE void ForEachTile(const NormBlock& block, F f) {
+GRAFT_INLINE void ForEachTile(const NormBlock& block, F f) {
   const int64_t rows = block.size / block.period;
-  const int64_t together = block.period == kWidest ? rows : 1;
-  for (int64_t row = 0; row < rows; row += together) {
-    ForEachTileOfRows(Smaller(together, rows - row), block.period, block.period, row * block.period,
-                      f);
+  if (block.period == kWidest) {
+    ForEachTileOfRows(rows, block.period, block.period, 0, f);
+  } else {
+    for (int64_t row = 0; row < rows; ++row) {
+      ForEachTileOfRows(1, block.period, block.period, row * block.period, f);
+    }
   }
   ForEachTileOfRows(1, block.size % block.period, block.period, rows * block.period, f);
 }
@@ -197,10 +199,10 @@ struct OneWindow {
   int64_t channels;
   __mmask16 lanes;  // of a half, and of the window's result
 
-  GRAFT_FORCE_INLINE Halves Load(const float* at) const {
+  GRAFT_INLINE Halves Load(const float* at) const {
     return {V::Load(lanes, at), V::Load(lanes, at + channels)};
   }
-  GRAFT_FORCE_INLINE void Store(const Halves& halves, float* at) const {
+  GRAFT_INLINE void Store(const Halves& halves, float* at) const {
     V::Store(at, lanes, halves.left);
     V::Store(at + channels, lanes, halves.right);
   }
@@ -210,58 +212,57 @@ struct OneWindow {
 struct SeveralWindows {
   SeveralWindows(int64_t channels, int64_t elements)
       : lanes(LanesOf(elements)),
-        first(LanesOf(2 * elements)),
-        second(elements > kLanes / 2 ? LanesOf(2 * elements - kLanes) : static_cast<__mmask16>(0)) {
-    alignas(64) int32_t of_left[kLanes], of_right[kLanes], of_first[kLanes], of_second[kLanes];
-    for (int64_t i = 0; i < kLanes; ++i) {
-      const int64_t from = i / channels * 2 * channels + i % channels;
-      of_left[i] = static_cast<int32_t>(from);
-      of_right[i] = static_cast<int32_t>(from + channels);
-    }
-    for (int64_t i = 0; i < kLanes; ++i) {
-      // Lane `from` of both vectors is lane i of one half; 16 and more mean the right one.
-      (of_left[i] < kLanes ? of_first : of_second)[of_left[i] % kLanes] = static_cast<int32_t>(i);
-      (of_right[i] < kLanes ? of_first : of_second)[of_right[i] % kLanes] =
-          static_cast<int32_t>(i + kLanes);
+        first_lanes(LanesOf(2 * elements)),
+        second_lanes(elements > kLanes / 2 ? LanesOf(2 * elements - kLanes)
+                                           : static_cast<__mmask16>(0)) {
+    alignas(64) int32_t of_left[kLanes], of_right[kLanes], of_pixels[2 * kLanes];
+    for (int32_t i = 0; i < kLanes; ++i) {
+      const auto width = static_cast<int32_t>(channels);
+      of_left[i] = i / width * 2 * width + i % width;
+      of_right[i] = of_left[i] + width;
+      of_pixels[of_left[i]] = i;
+      of_pixels[of_right[i]] = i + kLanes;
     }
     left = _mm512_load_si512(of_left);
     right = _mm512_load_si512(of_right);
-    first_pixels = _mm512_load_si512(of_first);
-    second_pixels = _mm512_load_si512(of_second);
+    first_pixels = _mm512_load_si512(of_pixels);
+    second_pixels = _mm512_load_si512(of_pixels + kLanes);
   }
 
-  GRAFT_FORCE_INLINE Halves Load(const float* at) const {
-    const Register a = V::Load(first, at);
-    const Register b = V::Load(second, at + kLanes);
+  GRAFT_INLINE Halves Load(const float* at) const {
+    const Register a = V::Load(first_lanes, at);
+    const Register b = V::Load(second_lanes, at + kLanes);
     return {_mm512_permutex2var_ps(a, left, b), _mm512_permutex2var_ps(a, right, b)};
   }
-  GRAFT_FORCE_INLINE void Store(const Halves& halves, float* at) const {
-    V::Store(at, first, _mm512_permutex2var_ps(halves.left, first_pixels, halves.right));
-    if (second == 0) return;
-    V::Store(at + kLanes, second, _mm512_permutex2var_ps(halves.left, second_pixels, halves.right));
+  GRAFT_INLINE void Store(const Halves& halves, float* at) const {
+    V::Store(at, first_lanes, _mm512_permutex2var_ps(halves.left, first_pixels, halves.right));
+    if (second_lanes == 0) return;
+    V::Store(at + kLanes, second_lanes,
+             _mm512_permutex2var_ps(halves.left, second_pixels, halves.right));
   }
 
-  __mmask16 lanes;          // of the windows' results
-  __mmask16 first, second;  // of the two vectors that a half of them takes
+  __mmask16 lanes;                      // of the windows' results
+  __mmask16 first_lanes, second_lanes;  // of the two vectors that a half of them takes
+  // Which lane of the two vectors a lane of a half is, and of the two halves a lane of a vector.
   __m512i left, right, first_pixels, second_pixels;
 };
 
 // `make(t, lanes)` gives what is done to windows at a position of the period:
 // body(halves' access, offset in x, offset in y).
 template <typename Make>
-GRAFT_FORCE_INLINE void ForEachWindow(const WindowRows& windows, Make make) {
+GRAFT_INLINE void ForEachWindow(const WindowRows& windows, Make make) {
   const int64_t row_results = windows.columns * windows.channels;
   if (windows.channels < kLanes && kLanes % windows.channels == 0) {
     const auto body = make(0, V::kAll);
     const SeveralWindows whole(windows.channels, kLanes);
-    const int64_t left = row_results % kLanes;
-    const SeveralWindows rest(windows.channels, left > 0 ? left : kLanes);
+    const int64_t remaining = row_results % kLanes;
+    const SeveralWindows rest(windows.channels, remaining > 0 ? remaining : kLanes);
     for (int64_t row = 0; row < windows.rows; ++row) {
       const int64_t in = 4 * row * row_results;
       const int64_t out = row * row_results;
       int64_t i = 0;
       for (; i + kLanes <= row_results; i += kLanes) body(whole, in + 2 * i, out + i);
-      if (left > 0) body(rest, in + 2 * i, out + i);
+      if (remaining > 0) body(rest, in + 2 * i, out + i);
     }
     return;
   }
@@ -277,7 +278,7 @@ GRAFT_FORCE_INLINE void ForEachWindow(const WindowRows& windows, Make make) {
 }
 
 // Where `next` is larger than those before it, of which `largest` is the largest.
-GRAFT_FORCE_INLINE __mmask16 IsLarger(Register largest, Register next) {
+GRAFT_INLINE __mmask16 IsLarger(Register largest, Register next) {
   return static_cast<__mmask16>(_mm512_cmp_ps_mask(next, largest, _CMP_GT_OQ) |
                                 _mm512_cmp_ps_mask(next, next, _CMP_UNORD_Q));
 }
@@ -285,9 +286,9 @@ GRAFT_FORCE_INLINE __mmask16 IsLarger(Register largest, Register next) {
 // Vectors of windows: x - mean, and which of the four elements is the largest.
 template <typename At, typename Access>
 struct Window {
-  GRAFT_FORCE_INLINE Window(const At& at, const Access& access, const float* x, int64_t row) {
+  GRAFT_INLINE Window(const At& at, const Access& access, const float* x, int64_t row_elements) {
     const Halves upper = access.Load(x);
-    const Halves lower = access.Load(x + row);
+    const Halves lower = access.Load(x + row_elements);
     top = {at.Centred(upper.left), at.Centred(upper.right)};
     bottom = {at.Centred(lower.left), at.Centred(lower.right)};
     const Register first = at.Scaled(top.left);
@@ -303,7 +304,7 @@ struct Window {
   }
 
   // x - mean where z is largest.
-  GRAFT_FORCE_INLINE Register CentredLargest() const {
+  GRAFT_INLINE Register CentredLargest() const {
     const Register of_two = _mm512_mask_blend_ps(beats_first, top.left, top.right);
     const Register of_three = _mm512_mask_blend_ps(beats_two, of_two, bottom.left);
     return _mm512_mask_blend_ps(beats_three, of_three, bottom.right);
@@ -345,15 +346,16 @@ void PropagateWindows(const WindowRows& windows, const NormCoefficients& by, con
               __attribute__((always_inline)) {
             return at.Gradient(_mm512_maskz_mov_ps(is_largest, scaled_dy), centred);
           };
-          const __mmask16 fourth = window.beats_three & passes;
+          const __mmask16 bottom_right = window.beats_three & passes;
           const __mmask16 of_three = static_cast<__mmask16>(~window.beats_three) & passes;
-          const __mmask16 third = window.beats_two & of_three;
+          const __mmask16 bottom_left = window.beats_two & of_three;
           const __mmask16 of_two = static_cast<__mmask16>(~window.beats_two) & of_three;
-          const __mmask16 second = window.beats_first & of_two;
-          const __mmask16 first = static_cast<__mmask16>(~window.beats_first) & of_two;
-          Halves upper = {gradient(first, window.top.left), gradient(second, window.top.right)};
-          Halves lower = {gradient(third, window.bottom.left),
-                          gradient(fourth, window.bottom.right)};
+          const __mmask16 top_right = window.beats_first & of_two;
+          const __mmask16 top_left = static_cast<__mmask16>(~window.beats_first) & of_two;
+          Halves upper = {gradient(top_left, window.top.left),
+                          gradient(top_right, window.top.right)};
+          Halves lower = {gradient(bottom_left, window.bottom.left),
+                          gradient(bottom_right, window.bottom.right)};
           float* const upper_dx = dx + in;
           float* const lower_dx = upper_dx + row_elements;
           if (kAdd) {

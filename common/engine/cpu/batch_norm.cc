@@ -1,8 +1,8 @@
 #include "common/engine/cpu/batch_norm.h"
 
+#include <algorithm>
 #include <cmath>
 #include <limits>
-#include <numeric>
 
 #include "common/engine/cpu/avx512_convolution.h"
 #include "common/engine/cpu/fusion.h"
@@ -17,14 +17,6 @@ enum { kX, kScale, kShift, kMean, kVariance };
 
 // Periods that are summed in float32 before they go into float64.
 constexpr std::int64_t kPeriodsPerBlock = 32;
-
-// A multiple of the channels.
-std::int64_t PeriodOf(std::int64_t channels) {
-  constexpr std::int64_t kVector = 16;
-  constexpr std::int64_t kLeast = 64;
-  const std::int64_t multiple = std::lcm(channels, kVector);
-  return (kLeast + multiple - 1) / multiple * multiple;
-}
 
 // Calls visit(first element, block) for the blocks of so many elements, after each of which the
 // sums are flushed.
@@ -90,7 +82,7 @@ BatchNorm::BatchNorm(KernelContext& context, std::int64_t result_elements)
       extent_(context.extent(context.index)),
       result_elements_(result_elements),
       channels_(extent_.channels),
-      period_(PeriodOf(channels_)),
+      period_(NormPeriod(channels_)),
       epsilon_(arch::GetDouble(context.node.attributes, "epsilon")),
       momentum_(arch::GetDouble(context.node.attributes, "momentum")),
       frozen_statistics_(HasFrozenStatistics(context.node, context.options)),

@@ -1,7 +1,8 @@
-// For every processor: the compiler vectorises them.
+// The portable loops, which the compiler vectorises.
 #include "common/engine/cpu/norm_loops.h"
 
 #include <algorithm>
+#include <numeric>
 
 #include "common/engine/cpu/simd.h"
 
@@ -151,9 +152,9 @@ GRAFT_INLINE Window Scaled(const Window& centred, float factor, float shift) {
 }
 
 // y = the largest z of each window, at least the floor; kept = x - mean of that
-GRAFT_INLINE void NormaliseAndPool(const WindowRows& windows, const NormCoefficients& by,
-                                   const float* __restrict x, float* __restrict y,
-                                   float* __restrict kept) {
+GRAFT_INLINE void PoolWindows(const WindowRows& windows, const NormCoefficients& by,
+                              const float* __restrict x, float* __restrict y,
+                              float* __restrict kept) {
   const float* __restrict mean = by.mean;
   const float* __restrict factor = by.factor;
   const float* __restrict shift = by.shift;
@@ -224,23 +225,23 @@ GRAFT_INLINE void PropagateWindows(const WindowRows& windows, const NormCoeffici
 
 // Of few channels and of many.
 
-GRAFT_SIMD_SHORT void NormaliseFew(const WindowRows& windows, const NormCoefficients& by,
-                                   const float* x, float* y, float* kept) {
-  NormaliseAndPool(windows, by, x, y, kept);
-}
-
-GRAFT_SIMD void NormaliseMany(const WindowRows& windows, const NormCoefficients& by, const float* x,
+GRAFT_SIMD_SHORT void PoolFew(const WindowRows& windows, const NormCoefficients& by, const float* x,
                               float* y, float* kept) {
-  NormaliseAndPool(windows, by, x, y, kept);
+  PoolWindows(windows, by, x, y, kept);
 }
 
-GRAFT_SIMD_SHORT void PropagateFew(const WindowRows& windows, const NormCoefficients& by,
-                                   const float* x, const float* dy, bool add, float* dx) {
+GRAFT_SIMD void PoolMany(const WindowRows& windows, const NormCoefficients& by, const float* x,
+                         float* y, float* kept) {
+  PoolWindows(windows, by, x, y, kept);
+}
+
+GRAFT_SIMD_SHORT void PropagatePooledFew(const WindowRows& windows, const NormCoefficients& by,
+                                         const float* x, const float* dy, bool add, float* dx) {
   PropagateWindows(windows, by, x, dy, add, dx);
 }
 
-GRAFT_SIMD void PropagateMany(const WindowRows& windows, const NormCoefficients& by, const float* x,
-                              const float* dy, bool add, float* dx) {
+GRAFT_SIMD void PropagatePooledMany(const WindowRows& windows, const NormCoefficients& by,
+                                    const float* x, const float* dy, bool add, float* dx) {
   PropagateWindows(windows, by, x, dy, add, dx);
 }
 
@@ -248,15 +249,22 @@ bool IsFew(const WindowRows& windows) { return windows.channels < 16; }
 
 void Pool(const WindowRows& windows, const NormCoefficients& by, const float* x, float* y,
           float* kept) {
-  (IsFew(windows) ? NormaliseFew : NormaliseMany)(windows, by, x, y, kept);
+  (IsFew(windows) ? PoolFew : PoolMany)(windows, by, x, y, kept);
 }
 
 void PropagatePooled(const WindowRows& windows, const NormCoefficients& by, const float* x,
                      const float* dy, bool add, float* dx) {
-  (IsFew(windows) ? PropagateFew : PropagateMany)(windows, by, x, dy, add, dx);
+  (IsFew(windows) ? PropagatePooledFew : PropagatePooledMany)(windows, by, x, dy, add, dx);
 }
 
 }  // namespace
+
+std::int64_t NormPeriod(std::int64_t channels) {
+  constexpr std::int64_t kVector = 16;
+  constexpr std::int64_t kLeast = 64;
+  const std::int64_t multiple = std::lcm(channels, kVector);
+  return (kLeast + multiple - 1) / multiple * multiple;
+}
 
 const NormLoops kPortableNormLoops = {.sum_moments = SumMoments,
                                       .normalise = NormaliseBlock,

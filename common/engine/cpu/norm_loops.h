@@ -8,8 +8,11 @@
 
 namespace graft::engine::cpu {
 
-// Coefficients by channel, repeated to a period of some more elements, so that loops run over flat
-// memory whatever the number of channels: a multiple of 16 and at least 64.
+// Elements after which coefficients by channel repeat, so that loops run over flat memory whatever
+// the number of channels: a multiple of the channels, and of 16, of at least 64.
+std::int64_t NormPeriod(std::int64_t channels);
+
+// By position in the period.
 struct NormCoefficients {
   const float* mean;    // in sums of moments: what x is centred by
   const float* factor;  // scale / deviation
@@ -34,7 +37,7 @@ struct WindowRows {
 };
 
 // With z = (x - mean) factor + shift; dz is the gradient of z, and t an element's position in the
-// period. Each loop has the same bits on every processor.
+// period. Each loop has the same bits on every processor, but for the payload of a NaN.
 struct NormLoops {
   // first[t] += x - mean, second[t] += (x - mean)^2
   void (*sum_moments)(const NormBlock& block, const float* mean, const float* x, float* first,

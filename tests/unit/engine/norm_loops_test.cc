@@ -4,10 +4,10 @@
 #include <gtest/gtest.h>
 
 #include <algorithm>
+#include <bit>
 #include <cmath>
 #include <cstdint>
 #include <limits>
-#include <numeric>
 #include <string>
 #include <vector>
 
@@ -18,6 +18,7 @@ namespace graft::engine::cpu {
 namespace {
 
 using Values = std::vector<float>;
+using Make = Values (*)(std::int64_t size, base::Rng& random);
 
 // Eighths in [-2, 2]: sums and products of some are exact in float32, and many are equal.
 Values Eighths(std::int64_t size, base::Rng& random) {
@@ -26,23 +27,52 @@ Values Eighths(std::int64_t size, base::Rng& random) {
   return values;
 }
 
-Values Normals(std::int64_t size, base::Rng& random) {
+// Some are zeros of both signs, infinite or not a number.
+Values AllKinds(std::int64_t size, base::Rng& random) {
+  constexpr float kInfinity = std::numeric_limits<float>::infinity();
+  const std::vector<float> rare = {0.0F, -0.0F, kInfinity, -kInfinity, NAN};
   Values values(size);
-  for (float& value : values) value = random.Normal();
+  for (float& value : values) {
+    value = random.UniformInt(10) == 0 ? rare[random.UniformInt(rare.size())] : random.Normal();
+  }
   return values;
 }
 
-using Make = Values (*)(std::int64_t size, base::Rng& random);
+// Memory of a result, which is written up to its end.
+class Guarded {
+ public:
+  explicit Guarded(Values values) : values_(std::move(values)), size_(values_.size()) {
+    values_.resize(size_ + kGuard, kUntouched);
+  }
+  float* data() { return values_.data(); }
+  Values Take() {
+    EXPECT_EQ(
+        std::count(values_.begin() + static_cast<std::int64_t>(size_), values_.end(), kUntouched),
+        kGuard);
+    values_.resize(size_);
+    return std::move(values_);
+  }
+
+ private:
+  static constexpr std::int64_t kGuard = 64;
+  static constexpr float kUntouched = 12345;
+  Values values_;
+  std::size_t size_;
+};
 
 // Coefficients of so many channels, repeated to a period.
 struct Repeated {
-  Repeated(std::int64_t channels, bool relu, Make make, base::Rng& random)
-      : period(std::lcm(channels, std::int64_t{16}) * (channels < 64 ? 4 : 1)) {
+  Repeated(std::int64_t channels, Make make, base::Rng& random)
+      : period(NormPeriod(channels)), mean(make(channels, random)) {
+    const bool frozen = random.UniformInt(4) == 0;
+    factor = make(channels, random);
+    shift = make(channels, random);
+    slope = frozen ? Values(channels) : make(channels, random);
+    constant = frozen ? Values(channels) : make(channels, random);
     for (Values* const values : {&mean, &factor, &shift, &slope, &constant}) {
-      *values = make(channels, random);
       for (std::int64_t t = channels; t < period; ++t) values->push_back((*values)[t - channels]);
     }
-    floor = relu ? 0.0F : -std::numeric_limits<float>::infinity();
+    floor = random.UniformInt(2) == 0 ? 0.0F : -std::numeric_limits<float>::infinity();
   }
 
   NormCoefficients view() const {
@@ -52,6 +82,11 @@ struct Repeated {
   std::int64_t period;
   Values mean, factor, shift, slope, constant;
   float floor;
+};
+
+// What loops are given: x, dy, and a gradient and sums that they add to.
+struct Data {
+  Values x, dy, before, sums;
 };
 
 // One element, in float64.
@@ -71,126 +106,159 @@ struct Element {
   double factor, minus;
 };
 
-// What loops made of a batch.
-struct Results {
-  Values sums, squares, y, gradient_sums, products, dx, dx_added;
-  friend bool operator==(const Results&, const Results&) = default;
-};
+// By name.
+using Results = std::vector<std::pair<std::string, Values>>;
 
-// Of flat memory. The gradient that is written lies where x did, as plans place it.
-Results RunFlat(const NormLoops& loops, const Repeated& by, const Values& x, const Values& dy,
-                const Values& before) {
-  const auto size = static_cast<std::int64_t>(x.size());
-  const NormBlock block = {.size = size, .period = by.period};
-  Results r{.sums = Values(by.period),
-            .squares = Values(by.period),
-            .y = Values(size),
-            .gradient_sums = Values(by.period),
-            .products = Values(by.period),
-            .dx = x,
-            .dx_added = before};
-  loops.sum_moments(block, by.mean.data(), x.data(), r.sums.data(), r.squares.data());
-  loops.normalise(block, by.view(), x.data(), r.y.data());
-  loops.sum_gradients(block, by.view(), x.data(), dy.data(), r.gradient_sums.data(),
-                      r.products.data());
-  loops.propagate(block, by.view(), r.dx.data(), dy.data(), /*add=*/false, r.dx.data());
-  loops.propagate(block, by.view(), x.data(), dy.data(), /*add=*/true, r.dx_added.data());
-  return r;
+// NaNs are equal whatever their payload.
+bool HaveEqualBits(const Values& a, const Values& b) {
+  return std::ranges::equal(a, b, [](float x, float y) {
+    return (std::isnan(x) && std::isnan(y)) ||
+           std::bit_cast<std::uint32_t>(x) == std::bit_cast<std::uint32_t>(y);
+  });
 }
 
-Results ExpectedFlat(const Repeated& by, const Values& x, const Values& dy, const Values& before) {
-  Results r{.sums = Values(by.period),
-            .squares = Values(by.period),
-            .gradient_sums = Values(by.period),
-            .products = Values(by.period)};
-  for (std::size_t i = 0; i < x.size(); ++i) {
+void ExpectEqual(const Results& found, const Results& expected) {
+  for (std::size_t i = 0; i < found.size(); ++i) {
+    EXPECT_EQ(found[i].second, expected[i].second) << found[i].first;
+  }
+}
+
+void ExpectEqualBits(const Results& found, const Results& expected) {
+  for (std::size_t i = 0; i < found.size(); ++i) {
+    EXPECT_TRUE(HaveEqualBits(found[i].second, expected[i].second)) << found[i].first;
+  }
+}
+
+// Of flat memory. A gradient that is written lies where x did, as plans place it.
+Results RunFlat(const NormLoops& loops, const Repeated& by, const Data& data) {
+  const float* const x = data.x.data();
+  const float* const dy = data.dy.data();
+  const NormBlock block = {.size = static_cast<std::int64_t>(data.x.size()), .period = by.period};
+  Guarded sums(data.sums), squares(data.sums), gradient_sums(data.sums), products(data.sums);
+  Guarded y(Values(data.x.size())), dx(data.x), dx_added(data.before);
+  loops.sum_moments(block, by.mean.data(), x, sums.data(), squares.data());
+  loops.normalise(block, by.view(), x, y.data());
+  loops.sum_gradients(block, by.view(), x, dy, gradient_sums.data(), products.data());
+  loops.propagate(block, by.view(), dx.data(), dy, /*add=*/false, dx.data());
+  loops.propagate(block, by.view(), x, dy, /*add=*/true, dx_added.data());
+  return {{"sums", sums.Take()},
+          {"squares", squares.Take()},
+          {"y", y.Take()},
+          {"sums of gradients", gradient_sums.Take()},
+          {"products", products.Take()},
+          {"dx", dx.Take()},
+          {"dx added", dx_added.Take()}};
+}
+
+Results ExpectedFlat(const Repeated& by, const Data& data) {
+  Values sums = data.sums, squares = data.sums, gradient_sums = data.sums, products = data.sums;
+  Values y, dx, dx_added;
+  for (std::size_t i = 0; i < data.x.size(); ++i) {
     const auto t = static_cast<std::int64_t>(i) % by.period;
-    const Element at(by, t, x[i]);
-    const double dz = at.passes ? dy[i] : 0.0;
-    r.sums[t] += static_cast<float>(at.centred);
-    r.squares[t] += static_cast<float>(at.centred * at.centred);
-    r.y.push_back(static_cast<float>(std::max<double>(at.z, by.floor)));
-    r.gradient_sums[t] += static_cast<float>(dz);
-    r.products[t] += static_cast<float>(dz * at.centred);
-    r.dx.push_back(static_cast<float>(at.Gradient(dz)));
-    r.dx_added.push_back(static_cast<float>(at.Gradient(dz) + before[i]));
+    const Element at(by, t, data.x[i]);
+    const double dz = at.passes ? data.dy[i] : 0.0;
+    sums[t] += static_cast<float>(at.centred);
+    squares[t] += static_cast<float>(at.centred * at.centred);
+    y.push_back(static_cast<float>(std::max<double>(at.z, by.floor)));
+    gradient_sums[t] += static_cast<float>(dz);
+    products[t] += static_cast<float>(dz * at.centred);
+    dx.push_back(static_cast<float>(at.Gradient(dz)));
+    dx_added.push_back(static_cast<float>(at.Gradient(dz) + data.before[i]));
   }
-  return r;
+  return {{"sums", sums},
+          {"squares", squares},
+          {"y", y},
+          {"sums of gradients", gradient_sums},
+          {"products", products},
+          {"dx", dx},
+          {"dx added", dx_added}};
 }
 
-struct PooledResults {
-  Values y, kept, dx, dx_added;
-  friend bool operator==(const PooledResults&, const PooledResults&) = default;
-};
-
-std::int64_t ResultsOf(const WindowRows& w) { return w.rows * w.columns * w.channels; }
-
-PooledResults RunPooled(const NormLoops& loops, const WindowRows& windows, const Repeated& by,
-                        const Values& x, const Values& dy, const Values& before) {
-  PooledResults r{.y = Values(dy.size()), .kept = Values(dy.size()), .dx = x, .dx_added = before};
-  loops.pool(windows, by.view(), x.data(), r.y.data(), r.kept.data());
-  loops.propagate_pooled(windows, by.view(), r.dx.data(), dy.data(), /*add=*/false, r.dx.data());
-  loops.propagate_pooled(windows, by.view(), x.data(), dy.data(), /*add=*/true, r.dx_added.data());
-  return r;
+Results RunPooled(const NormLoops& loops, const WindowRows& windows, const Repeated& by,
+                  const Data& data) {
+  Guarded y(Values(data.dy.size())), kept(Values(data.dy.size()));
+  Guarded dx(data.x), dx_added(data.before);
+  const float* const dy = data.dy.data();
+  loops.pool(windows, by.view(), data.x.data(), y.data(), kept.data());
+  loops.propagate_pooled(windows, by.view(), dx.data(), dy, /*add=*/false, dx.data());
+  loops.propagate_pooled(windows, by.view(), data.x.data(), dy, /*add=*/true, dx_added.data());
+  return {{"y", y.Take()}, {"kept", kept.Take()}, {"dx", dx.Take()}, {"dx added", dx_added.Take()}};
 }
 
-PooledResults ExpectedPooled(const WindowRows& w, const Repeated& by, const Values& x,
-                             const Values& dy, const Values& before) {
-  PooledResults r{.y = dy, .kept = dy, .dx = x, .dx_added = before};
-  for (std::int64_t i = 0; i < ResultsOf(w); ++i) {
-    const std::int64_t c = i % w.channels;
-    const std::int64_t column = i / w.channels % w.columns;
-    const std::int64_t row = i / w.channels / w.columns;
-    std::vector<std::int64_t> places;
-    for (std::int64_t k = 0; k < 4; ++k) {
-      const std::int64_t pixel = (2 * row + k / 2) * 2 * w.columns + 2 * column + k % 2;
-      places.push_back(pixel * w.channels + c);
-    }
-    const auto z = [&](std::int64_t place) { return Element(by, c, x[place]).z; };
-    const std::int64_t largest = *std::ranges::max_element(places, {}, z);
-    r.y[i] = static_cast<float>(std::max<double>(z(largest), by.floor));
-    r.kept[i] = static_cast<float>(Element(by, c, x[largest]).centred);
+std::int64_t PooledElements(const WindowRows& w) { return w.rows * w.columns * w.channels; }
+
+// Where the elements of a window lie that element `i` of the results is of.
+std::vector<std::int64_t> PlacesOf(const WindowRows& w, std::int64_t i) {
+  const std::int64_t c = i % w.channels;
+  const std::int64_t column = i / w.channels % w.columns;
+  const std::int64_t row = i / w.channels / w.columns;
+  std::vector<std::int64_t> places;
+  for (std::int64_t k = 0; k < 4; ++k) {
+    const std::int64_t pixel = (2 * row + k / 2) * 2 * w.columns + 2 * column + k % 2;
+    places.push_back(pixel * w.channels + c);
+  }
+  return places;
+}
+
+Results ExpectedPooled(const WindowRows& w, const Repeated& by, const Data& data) {
+  Values y = data.dy, kept = data.dy, dx = data.x, dx_added = data.before;
+  for (std::int64_t i = 0; i < PooledElements(w); ++i) {
+    const std::vector<std::int64_t> places = PlacesOf(w, i);
+    const auto at = [&](std::int64_t place) { return Element(by, i % w.channels, data.x[place]); };
+    const std::int64_t largest =
+        *std::ranges::max_element(places, {}, [&](std::int64_t place) { return at(place).z; });
+    y[i] = static_cast<float>(std::max<double>(at(largest).z, by.floor));
+    kept[i] = static_cast<float>(at(largest).centred);
     for (const std::int64_t place : places) {
-      const Element at(by, c, x[place]);
-      const double gradient = at.Gradient(place == largest && at.passes ? dy[i] : 0.0);
-      r.dx[place] = static_cast<float>(gradient);
-      r.dx_added[place] = static_cast<float>(gradient + before[place]);
+      const double dz = place == largest && at(place).passes ? data.dy[i] : 0.0;
+      dx[place] = static_cast<float>(at(place).Gradient(dz));
+      dx_added[place] = static_cast<float>(at(place).Gradient(dz) + data.before[place]);
     }
   }
-  return r;
+  return {{"y", y}, {"kept", kept}, {"dx", dx}, {"dx added", dx_added}};
+}
+
+std::int64_t Between(std::int64_t low, std::int64_t high, base::Rng& random) {
+  return low + static_cast<std::int64_t>(random.UniformInt(high - low + 1));
 }
 
 std::int64_t RandomChannels(base::Rng& random) {
   const std::vector<std::int64_t> some = {1, 2, 4, 8, 16, 24, 32, 48, 64, 96, 128};
-  return random.UniformInt(2) == 0 ? some[random.UniformInt(some.size())]
-                                   : static_cast<std::int64_t>(1 + random.UniformInt(80));
+  return random.UniformInt(3) > 0 ? some[random.UniformInt(some.size())] : Between(1, 80, random);
 }
 
-// Calls test(by, x, dy, a gradient to add to) for random batches.
+// Calls test(by, data) for random batches.
 template <typename Test>
 void ForRandomBlocks(Make make, const Test& test) {
   base::Rng random(1);
-  for (int round = 0; round < 150; ++round) {
+  for (int round = 0; round < 200; ++round) {
     const std::int64_t channels = RandomChannels(random);
-    const Repeated by(channels, random.UniformInt(2) == 0, make, random);
-    const auto size = channels * static_cast<std::int64_t>(1 + random.UniformInt(200));
+    const Repeated by(channels, make, random);
+    const std::int64_t size = channels * Between(1, 200, random);
     SCOPED_TRACE(::testing::Message() << channels << " channels, " << size << " elements");
-    test(by, make(size, random), make(size, random), make(size, random));
+    test(by, Data{.x = make(size, random),
+                  .dy = make(size, random),
+                  .before = make(size, random),
+                  .sums = make(by.period, random)});
   }
 }
 
 template <typename Test>
 void ForRandomWindows(Make make, const Test& test) {
   base::Rng random(2);
-  for (int round = 0; round < 150; ++round) {
-    const WindowRows windows = {.rows = static_cast<std::int64_t>(1 + random.UniformInt(6)),
-                                .columns = static_cast<std::int64_t>(1 + random.UniformInt(9)),
+  for (int round = 0; round < 200; ++round) {
+    const WindowRows windows = {.rows = Between(1, 5, random),
+                                .columns = Between(1, 40, random),
                                 .channels = RandomChannels(random)};
-    const Repeated by(windows.channels, random.UniformInt(2) == 0, make, random);
-    const std::int64_t results = ResultsOf(windows);
+    const Repeated by(windows.channels, make, random);
+    const std::int64_t results = PooledElements(windows);
     SCOPED_TRACE(::testing::Message() << windows.rows << " rows of " << windows.columns
                                       << " windows, " << windows.channels << " channels");
-    test(windows, by, make(4 * results, random), make(results, random), make(4 * results, random));
+    test(windows, by,
+         Data{.x = make(4 * results, random),
+              .dy = make(results, random),
+              .before = make(4 * results, random),
+              .sums = {}});
   }
 }
 
@@ -208,18 +276,15 @@ class NormLoopsTest : public ::testing::TestWithParam<Implementation> {
   const NormLoops& loops() const { return *GetParam().loops; }
 };
 
-TEST_P(NormLoopsTest, NormaliseAndTheirGradientsEqualTheDefinition) {
-  ForRandomBlocks(
-      Eighths, [&](const Repeated& by, const Values& x, const Values& dy, const Values& before) {
-        EXPECT_TRUE(RunFlat(loops(), by, x, dy, before) == ExpectedFlat(by, x, dy, before));
-      });
+TEST_P(NormLoopsTest, NormalisationAndItsGradientsEqualTheDefinition) {
+  ForRandomBlocks(Eighths, [&](const Repeated& by, const Data& data) {
+    ExpectEqual(RunFlat(loops(), by, data), ExpectedFlat(by, data));
+  });
 }
 
-TEST_P(NormLoopsTest, PooledOnesPickTheFirstOfEqualElements) {
-  ForRandomWindows(Eighths, [&](const WindowRows& windows, const Repeated& by, const Values& x,
-                                const Values& dy, const Values& before) {
-    EXPECT_TRUE(RunPooled(loops(), windows, by, x, dy, before) ==
-                ExpectedPooled(windows, by, x, dy, before));
+TEST_P(NormLoopsTest, PoolingTakesTheFirstOfEqualElements) {
+  ForRandomWindows(Eighths, [&](const WindowRows& windows, const Repeated& by, const Data& data) {
+    ExpectEqual(RunPooled(loops(), windows, by, data), ExpectedPooled(windows, by, data));
   });
 }
 
@@ -227,16 +292,24 @@ TEST_P(NormLoopsTest, PooledOnesPickTheFirstOfEqualElements) {
 TEST_P(NormLoopsTest, NotANumberStays) {
   for (const std::int64_t channels : {4, 20}) {
     base::Rng random(3);
-    const Repeated by(channels, /*relu=*/true, Eighths, random);
+    Repeated by(channels, Eighths, random);
+    by.floor = 0;
     const WindowRows windows = {.rows = 1, .columns = 5, .channels = channels};
-    for (std::int64_t pixel = 0; pixel < 20; ++pixel) {
-      Values x = Eighths(20 * channels, random);
-      x[pixel * channels + 1] = NAN;
-      const Values dy = Eighths(20 * channels, random);
-      EXPECT_TRUE(std::isnan(RunFlat(loops(), by, x, dy, x).y[pixel * channels + 1]));
-      const Values pooled_dy(dy.begin(), dy.begin() + 5 * channels);
-      const PooledResults pooled = RunPooled(loops(), windows, by, x, pooled_dy, x);
-      EXPECT_TRUE(std::isnan(pooled.y[pixel % 10 / 2 * channels + 1])) << pixel;
+    const std::int64_t elements = 4 * PooledElements(windows);
+    for (std::int64_t i = 0; i < PooledElements(windows); ++i) {
+      for (const std::int64_t place : PlacesOf(windows, i)) {
+        Data data = {.x = Eighths(elements, random),
+                     .dy = Eighths(elements, random),
+                     .before = Eighths(elements, random),
+                     .sums = Values(by.period)};
+        data.x[place] = NAN;
+        EXPECT_TRUE(std::isnan(RunFlat(loops(), by, data)[2].second[place])) << place;
+        data.dy.resize(PooledElements(windows));
+        const Results pooled = RunPooled(loops(), windows, by, data);
+        EXPECT_TRUE(std::isnan(pooled[0].second[i])) << place;
+        EXPECT_TRUE(std::isnan(pooled[1].second[i])) << place;
+        EXPECT_TRUE(std::isnan(pooled[2].second[place])) << place;
+      }
     }
   }
 }
@@ -248,16 +321,20 @@ INSTANTIATE_TEST_SUITE_P(, NormLoopsTest,
 
 TEST(NormLoopsBitsTest, AreTheSameWithAvx512AsWithout) {
   if (!HaveAvx512()) GTEST_SKIP() << "this processor has no AVX-512";
-  ForRandomBlocks(Normals,
-                  [&](const Repeated& by, const Values& x, const Values& dy, const Values& before) {
-                    EXPECT_TRUE(RunFlat(kAvx512NormLoops, by, x, dy, before) ==
-                                RunFlat(kPortableNormLoops, by, x, dy, before));
-                  });
-  ForRandomWindows(Normals, [&](const WindowRows& windows, const Repeated& by, const Values& x,
-                                const Values& dy, const Values& before) {
-    EXPECT_TRUE(RunPooled(kAvx512NormLoops, windows, by, x, dy, before) ==
-                RunPooled(kPortableNormLoops, windows, by, x, dy, before));
+  ForRandomBlocks(AllKinds, [&](const Repeated& by, const Data& data) {
+    ExpectEqualBits(RunFlat(kAvx512NormLoops, by, data), RunFlat(kPortableNormLoops, by, data));
   });
+  ForRandomWindows(AllKinds, [&](const WindowRows& windows, const Repeated& by, const Data& data) {
+    ExpectEqualBits(RunPooled(kAvx512NormLoops, windows, by, data),
+                    RunPooled(kPortableNormLoops, windows, by, data));
+  });
+}
+
+TEST(NormPeriodTest, IsAMultipleOfTheChannelsAndOfAVector) {
+  EXPECT_EQ(NormPeriod(1), 64);
+  EXPECT_EQ(NormPeriod(24), 96);
+  EXPECT_EQ(NormPeriod(32), 64);
+  EXPECT_EQ(NormPeriod(65), 1040);
 }
 
 }  // namespace

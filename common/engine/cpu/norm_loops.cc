@@ -1,4 +1,4 @@
-// The portable loops, which the compiler vectorises.
+// The portable loops, which the compiler vectorises; not for AVX-512, which has its own.
 #include "common/engine/cpu/norm_loops.h"
 
 #include <algorithm>
@@ -10,9 +10,9 @@ namespace graft::engine::cpu {
 namespace {
 
 // first[t] += x - mean, second[t] += (x - mean)^2
-GRAFT_SIMD void SumMoments(const NormBlock& block, const float* __restrict mean,
-                           const float* __restrict x, float* __restrict first,
-                           float* __restrict second) {
+GRAFT_SIMD_SHORT void SumMoments(const NormBlock& block, const float* __restrict mean,
+                                 const float* __restrict x, float* __restrict first,
+                                 float* __restrict second) {
   for (std::int64_t start = 0; start < block.size; start += block.period) {
     const std::int64_t length = std::min(block.period, block.size - start);
     for (std::int64_t t = 0; t < length; ++t) {
@@ -25,9 +25,9 @@ GRAFT_SIMD void SumMoments(const NormBlock& block, const float* __restrict mean,
 
 // With dz = dy where the result is above the floor, else 0: first[t] += dz,
 // second[t] += dz (x - mean)
-GRAFT_SIMD void SumBlockGradients(const NormBlock& block, const NormCoefficients& by,
-                                  const float* __restrict x, const float* __restrict dy,
-                                  float* __restrict first, float* __restrict second) {
+GRAFT_SIMD_SHORT void SumBlockGradients(const NormBlock& block, const NormCoefficients& by,
+                                        const float* __restrict x, const float* __restrict dy,
+                                        float* __restrict first, float* __restrict second) {
   const float* __restrict mean = by.mean;
   const float* __restrict factor = by.factor;
   const float* __restrict shift = by.shift;
@@ -45,8 +45,8 @@ GRAFT_SIMD void SumBlockGradients(const NormBlock& block, const NormCoefficients
 }
 
 // y = max((x - mean) factor + shift, floor)
-GRAFT_SIMD void NormaliseBlock(const NormBlock& block, const NormCoefficients& by,
-                               const float* __restrict x, float* __restrict y) {
+GRAFT_SIMD_SHORT void NormaliseBlock(const NormBlock& block, const NormCoefficients& by,
+                                     const float* __restrict x, float* __restrict y) {
   const float* __restrict mean = by.mean;
   const float* __restrict factor = by.factor;
   const float* __restrict shift = by.shift;
@@ -83,19 +83,13 @@ GRAFT_INLINE void PropagateBlock(const NormBlock& block, const NormCoefficients&
   }
 }
 
-GRAFT_SIMD void WriteBlockGradient(const NormBlock& block, const NormCoefficients& by,
-                                   const float* x, const float* dy, float* dx) {
-  PropagateBlock<false>(block, by, x, dy, dx);
-}
-
-GRAFT_SIMD void AddBlockGradient(const NormBlock& block, const NormCoefficients& by, const float* x,
-                                 const float* dy, float* dx) {
-  PropagateBlock<true>(block, by, x, dy, dx);
-}
-
-void Propagate(const NormBlock& block, const NormCoefficients& by, const float* x, const float* dy,
-               bool add, float* dx) {
-  (add ? AddBlockGradient : WriteBlockGradient)(block, by, x, dy, dx);
+GRAFT_SIMD_SHORT void Propagate(const NormBlock& block, const NormCoefficients& by, const float* x,
+                                const float* dy, bool add, float* dx) {
+  if (add) {
+    PropagateBlock<true>(block, by, x, dy, dx);
+  } else {
+    PropagateBlock<false>(block, by, x, dy, dx);
+  }
 }
 
 // Of x.
@@ -152,9 +146,8 @@ GRAFT_INLINE Window Scaled(const Window& centred, float factor, float shift) {
 }
 
 // y = the largest z of each window, at least the floor; kept = x - mean of that
-GRAFT_INLINE void PoolWindows(const WindowRows& windows, const NormCoefficients& by,
-                              const float* __restrict x, float* __restrict y,
-                              float* __restrict kept) {
+GRAFT_SIMD_SHORT void Pool(const WindowRows& windows, const NormCoefficients& by,
+                           const float* __restrict x, float* __restrict y, float* __restrict kept) {
   const float* __restrict mean = by.mean;
   const float* __restrict factor = by.factor;
   const float* __restrict shift = by.shift;
@@ -214,47 +207,13 @@ GRAFT_INLINE void PropagateWindows(const WindowRows& windows, const NormCoeffici
   }
 }
 
-GRAFT_INLINE void PropagateWindows(const WindowRows& windows, const NormCoefficients& by,
-                                   const float* x, const float* dy, bool add, float* dx) {
+GRAFT_SIMD_SHORT void PropagatePooled(const WindowRows& windows, const NormCoefficients& by,
+                                      const float* x, const float* dy, bool add, float* dx) {
   if (add) {
     PropagateWindows<true>(windows, by, x, dy, dx);
   } else {
     PropagateWindows<false>(windows, by, x, dy, dx);
   }
-}
-
-// Of few channels and of many.
-
-GRAFT_SIMD_SHORT void PoolFew(const WindowRows& windows, const NormCoefficients& by, const float* x,
-                              float* y, float* kept) {
-  PoolWindows(windows, by, x, y, kept);
-}
-
-GRAFT_SIMD void PoolMany(const WindowRows& windows, const NormCoefficients& by, const float* x,
-                         float* y, float* kept) {
-  PoolWindows(windows, by, x, y, kept);
-}
-
-GRAFT_SIMD_SHORT void PropagatePooledFew(const WindowRows& windows, const NormCoefficients& by,
-                                         const float* x, const float* dy, bool add, float* dx) {
-  PropagateWindows(windows, by, x, dy, add, dx);
-}
-
-GRAFT_SIMD void PropagatePooledMany(const WindowRows& windows, const NormCoefficients& by,
-                                    const float* x, const float* dy, bool add, float* dx) {
-  PropagateWindows(windows, by, x, dy, add, dx);
-}
-
-bool IsFew(const WindowRows& windows) { return windows.channels < 16; }
-
-void Pool(const WindowRows& windows, const NormCoefficients& by, const float* x, float* y,
-          float* kept) {
-  (IsFew(windows) ? PoolFew : PoolMany)(windows, by, x, y, kept);
-}
-
-void PropagatePooled(const WindowRows& windows, const NormCoefficients& by, const float* x,
-                     const float* dy, bool add, float* dx) {
-  (IsFew(windows) ? PropagatePooledFew : PropagatePooledMany)(windows, by, x, dy, add, dx);
 }
 
 }  // namespace

@@ -8,6 +8,7 @@
 #include <string.h>
 
 #include "common/engine/cpu/avx512_gemm.h"
+#include "common/engine/cpu/avx512_slices.h"
 
 namespace graft::engine::cpu {
 namespace {
@@ -19,7 +20,14 @@ int64_t Pixels(const ConvolutionShape& s) { return s.count * s.height * s.width;
 
 int64_t WeightElements(const ConvolutionShape& s) { return s.channels * s.filters; }
 
-int64_t ScratchElements(const ConvolutionShape&, int) { return 0; }
+int64_t SlicesOf(const ConvolutionShape& s) {
+  constexpr int64_t kLeastPixels = 256;
+  return NumberOfSlices(Pixels(s), kLeastPixels, WeightElements(s));
+}
+
+int64_t ScratchElements(const ConvolutionShape& s, int) {
+  return (SlicesOf(s) - 1) * WeightElements(s);
+}
 
 // weight: [filters, channels], which is what the turned convolution takes -> [channels, filters]
 void TransformWeight(const ConvolutionShape& s, const float* weight, bool turned,
@@ -62,23 +70,48 @@ void Convolve(const ConvolutionShape& s, const float* x, const float* transforme
   }
 }
 
-// dweight = dy^T x. Each thread takes some filters, so that each sum has one order whatever their
-// number.
-void WeightGradient(const ConvolutionShape& s, const float* x, const float* dy, float*, float*,
-                    float* dweight) {
+// dweight = or += dy^T x of some pixels, for some filters.
+void SumPixels(const ConvolutionShape& s, int64_t first, int64_t pixels, int64_t filter,
+               int64_t filters, const float* x, const float* dy, bool add, float* dweight) {
+  Gemm(filters, s.channels, pixels,
+       {dy + first * s.filters + filter, 1, s.filters, x + first * s.channels, s.channels,
+        dweight + filter * s.channels, s.channels},
+       add);
+}
+
+// Each thread takes some pixels.
+void SumSlices(const ConvolutionShape& s, const float* x, const float* dy, float* scratch,
+               float* dweight) {
+  SumInSlices(SlicesOf(s), Pixels(s), WeightElements(s), scratch, dweight,
+              [&](int64_t first, int64_t last, float* sum) {
+                for (int64_t start = first; start < last; start += kPixelsPerBlock) {
+                  SumPixels(s, start, Smaller(kPixelsPerBlock, last - start), 0, s.filters, x, dy,
+                            /*add=*/start > first, sum);
+                }
+              });
+}
+
+// Each thread takes some filters, so that each sum has one order whatever their number.
+void SumTogether(const ConvolutionShape& s, const float* x, const float* dy, float* dweight) {
   const int64_t pixels = Pixels(s);
   const int64_t units = (s.filters + kUnitFilters - 1) / kUnitFilters;
 #pragma omp parallel if (units > 1)
   for (int64_t first = 0; first < pixels; first += kPixelsPerBlock) {
-    const int64_t block = Smaller(kPixelsPerBlock, pixels - first);
 #pragma omp for schedule(static) nowait
     for (int64_t unit = 0; unit < units; ++unit) {
       const int64_t filter = unit * kUnitFilters;
-      Gemm(Smaller(kUnitFilters, s.filters - filter), s.channels, block,
-           {dy + first * s.filters + filter, 1, s.filters, x + first * s.channels, s.channels,
-            dweight + filter * s.channels, s.channels},
-           /*add=*/first > 0);
+      SumPixels(s, first, Smaller(kPixelsPerBlock, pixels - first), filter,
+                Smaller(kUnitFilters, s.filters - filter), x, dy, /*add=*/first > 0, dweight);
     }
+  }
+}
+
+void WeightGradient(const ConvolutionShape& s, const float* x, const float* dy, float*,
+                    float* scratch, float* dweight) {
+  if (SlicesOf(s) > 1) {
+    SumSlices(s, x, dy, scratch, dweight);
+  } else {
+    SumTogether(s, x, dy, dweight);
   }
 }
 

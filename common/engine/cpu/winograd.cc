@@ -14,6 +14,7 @@
 #include <omp.h>
 
 #include "common/engine/cpu/avx512_gemm.h"
+#include "common/engine/cpu/avx512_slices.h"
 #include "common/engine/cpu/winograd_transforms.h"
 
 namespace graft::engine::cpu {
@@ -31,6 +32,11 @@ int64_t TileElements(const ConvolutionShape& shape) {
 int64_t TilesPerBlock(const ConvolutionShape& shape) {
   constexpr int64_t kMostElements = 160 << 10;
   return 36 * TileElements(shape) <= kMostElements ? 36 : 24;
+}
+
+// Elements of a thread's block.
+int64_t BlockElements(const ConvolutionShape& shape) {
+  return TilesPerBlock(shape) * TileElements(shape);
 }
 
 // The tiles of all images, in order.
@@ -245,7 +251,7 @@ void ConvolveTiles(const ConvolutionShape& shape, const float* x, const float* t
 #pragma omp parallel for schedule(static) if (tiling.count > tiling.per_block)
   for (int64_t first = 0; first < tiling.count; first += tiling.per_block) {
     const int64_t tiles = Smaller(tiling.per_block, tiling.count - first);
-    float* const own = scratch + omp_get_thread_num() * tiling.per_block * TileElements(shape);
+    float* const own = scratch + omp_get_thread_num() * BlockElements(shape);
     const Points patches(own, tiling, shape.channels);
     const Points results(own + kPoints<K> * patches.matrix, tiling, shape.filters);
     for (int64_t t = 0; t < tiles; ++t) {
@@ -264,11 +270,67 @@ void ConvolveTiles(const ConvolutionShape& shape, const float* x, const float* t
   }
 }
 
-// transformed: [points, channels, RoundUp(filters)]. Threads share a block: each takes some of its
-// tiles, then some of the points, so that a point's sum has one order whatever their number.
+// Elements of transformed weights' gradients: [points, channels, RoundUp(filters)].
+int64_t WeightElements(const ConvolutionShape& shape) {
+  return PointsOf(shape.kernel) * shape.channels * RoundUp(shape.filters);
+}
+
+int64_t SlicesOf(const ConvolutionShape& shape) {
+  constexpr int64_t kLeastTiles = 128;
+  return NumberOfSlices(Tiling(shape).count, kLeastTiles, WeightElements(shape));
+}
+
+// transformed[point] = or += the sum over a block's tiles.
 template <int K>
-void TransformedWeightGradient(const ConvolutionShape& shape, const float* x, const float* dy,
-                               float* scratch, float* transformed) {
+void SumPoint(const ConvolutionShape& shape, int64_t tiles, int64_t point, const Points& patches,
+              const Points& gradients, bool add, float* transformed) {
+  Gemm(shape.channels, shape.filters, tiles,
+       {patches.values + point * patches.matrix, 1, patches.row,
+        gradients.values + point * gradients.matrix, gradients.row,
+        transformed + point * shape.channels * gradients.row, gradients.row,
+        /*c_padded=*/true},
+       add);
+}
+
+// The gradient of transformed weights, of the tiles from `first` to before `last`, by one thread.
+template <int K>
+void SumTiles(const ConvolutionShape& shape, const Tiling& tiling, int64_t first, int64_t last,
+              const float* x, const float* dy, float* scratch, float* transformed) {
+  const Points patches(scratch, tiling, shape.channels);
+  const Points gradients(scratch + kPoints<K> * patches.matrix, tiling, shape.filters);
+  for (int64_t start = first; start < last; start += tiling.per_block) {
+    const int64_t tiles = Smaller(tiling.per_block, last - start);
+    for (int64_t t = 0; t < tiles; ++t) {
+      const TilePosition at(tiling, start + t);
+      TransformPatch<K>(shape, at, x, t, patches);
+      TransformGradient<K>(shape, at, dy, t, gradients);
+    }
+    for (int64_t point = 0; point < kPoints<K>; ++point) {
+      SumPoint<K>(shape, tiles, point, patches, gradients, /*add=*/start > first, transformed);
+    }
+  }
+}
+
+// The gradient of transformed weights.
+template <int K>
+void SumSlices(const ConvolutionShape& shape, const float* x, const float* dy, float* scratch,
+               float* transformed) {
+  const Tiling tiling(shape);
+  const int64_t slices = SlicesOf(shape);
+  const int64_t elements = WeightElements(shape);
+  float* const blocks = scratch + (slices - 1) * elements;
+  SumInSlices(slices, tiling.count, elements, scratch, transformed,
+              [&](int64_t first, int64_t last, float* sum) {
+                SumTiles<K>(shape, tiling, first, last, x, dy,
+                            blocks + BlockElements(shape) * omp_get_thread_num(), sum);
+              });
+}
+
+// The same in one slice. Threads share a block: each takes some of its tiles, then some of the
+// points.
+template <int K>
+void SumTogether(const ConvolutionShape& shape, const float* x, const float* dy, float* scratch,
+                 float* transformed) {
   const Tiling tiling(shape);
   const Points patches(scratch, tiling, shape.channels);
   const Points gradients(scratch + kPoints<K> * patches.matrix, tiling, shape.filters);
@@ -283,12 +345,7 @@ void TransformedWeightGradient(const ConvolutionShape& shape, const float* x, co
     }
 #pragma omp for schedule(static)
     for (int64_t point = 0; point < kPoints<K>; ++point) {
-      Gemm(shape.channels, shape.filters, tiles,
-           {patches.values + point * patches.matrix, 1, patches.row,
-            gradients.values + point * gradients.matrix, gradients.row,
-            transformed + point * shape.channels * gradients.row, gradients.row,
-            /*c_padded=*/true},
-           /*add=*/first > 0);
+      SumPoint<K>(shape, tiles, point, patches, gradients, /*add=*/first > 0, transformed);
     }
   }
 }
@@ -309,12 +366,8 @@ void ForKernel(int64_t kernel, F f) {
   }
 }
 
-int64_t WeightElements(const ConvolutionShape& shape) {
-  return PointsOf(shape.kernel) * shape.channels * RoundUp(shape.filters);
-}
-
 int64_t ScratchElements(const ConvolutionShape& shape, int threads) {
-  return TilesPerBlock(shape) * TileElements(shape) * threads;
+  return (SlicesOf(shape) - 1) * WeightElements(shape) + BlockElements(shape) * threads;
 }
 
 // -> [points, channels, filters], or [points, filters, channels] if turned
@@ -343,7 +396,11 @@ void Convolve(const ConvolutionShape& shape, const float* x, const float* transf
 void WeightGradient(const ConvolutionShape& shape, const float* x, const float* dy,
                     float* transformed, float* scratch, float* dweight) {
   ForKernel(shape.kernel, [&](auto size) {
-    TransformedWeightGradient<size>(shape, x, dy, scratch, transformed);
+    if (SlicesOf(shape) > 1) {
+      SumSlices<size>(shape, x, dy, scratch, transformed);
+    } else {
+      SumTogether<size>(shape, x, dy, scratch, transformed);
+    }
     StoreWeightGradient<size>(transformed, shape.channels, shape.filters, dweight);
   });
 }

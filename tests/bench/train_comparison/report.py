@@ -86,7 +86,8 @@ of PyTorch to itself when each weight at the start is moved by its last bit. *Py
 plain layout to its channels-last one, whose batch norm is less exact.
 
 Two trainings in float32 part once the last bit decides on which side of zero a ReLU's operand is, or
-which element of a window is the maximum, since the gradient jumps there. The *smooth* form of a network,
+which element of a window is the maximum, since the gradient jumps there: so PyTorch parts from itself,
+and about as early. The *smooth* form of a network,
 with SiLU and average pooling in their place, has no jumps; there the difference is what the engines'
 rounding does to the training."""
 
@@ -284,9 +285,20 @@ def memory_parts(records):
             *table(MEMORY_HEADER, map(memory_row, missed)), ""]
 
 
+def summary(compared):
+    """The mean ratio, and the smallest."""
+    ratios = [record["ratio_median"] for record in compared]
+    without = [record["ratio_median"] for record in compared if record["network"] != "pvt"] or ratios
+    least = min(compared, key=lambda record: record["ratio_median"])
+    return (f"Geometric mean of the ratios {statistics.geometric_mean(ratios):.2f}, without pvt, where "
+            f"this PyTorch has a slow matrix product, {statistics.geometric_mean(without):.2f}; the "
+            f"smallest {least['ratio_median']:.2f} ({least['network']}, batch {least['batch']}, threads: "
+            f"{least['threads']}).")
+
+
 def comparison_parts(compared, path):
     plot(compared, path.with_suffix(".svg"))
-    return [*table(COMPARISON_HEADER, map(comparison_row, compared)), "",
+    return [summary(compared), "", *table(COMPARISON_HEADER, map(comparison_row, compared)), "",
             f"![Ratios]({path.stem}.svg)", "", "## Where Graft's step goes", "",
             *table(("network", "batch", "threads", "share of the step"), map(share_row, compared)), "",
             *memory_parts(compared)]

@@ -44,7 +44,7 @@ class KernelTimes final : public cpu::KernelObserver {
 
  private:
   std::int64_t SizeBytes(arch::NodeIndex node) const;
-  std::int64_t TouchedBytes(arch::NodeIndex node, cpu::Pass pass) const;
+  std::int64_t TouchedBytes(arch::NodeIndex index, cpu::Pass pass) const;
 
   const arch::Architecture& architecture_;
   const std::int64_t batch_;

@@ -12,8 +12,8 @@
 
 namespace graft::engine::cpu {
 
-// Two sums by channel over a part of a batch: in float32 by position in the period, of a few
-// thousand elements, and those in float64.
+// Two sums by channel over a part of a batch: in float32 by position in the period, a few
+// elements each, and those in float64.
 class NormSums {
  public:
   NormSums(std::int64_t channels, std::int64_t period)

@@ -37,7 +37,8 @@ struct WindowRows {
 };
 
 // With z = (x - mean) factor + shift; dz is the gradient of z, and t an element's position in the
-// period. Each loop has the same bits on every processor, but for the payload of a NaN.
+// period; x, y and their gradients are [..., channels]. Each loop has the same bits on every
+// processor, but for the payload of a NaN, and keeps nothing between calls.
 struct NormLoops {
   // first[t] += x - mean, second[t] += (x - mean)^2
   void (*sum_moments)(const NormBlock& block, const float* mean, const float* x, float* first,
@@ -53,7 +54,7 @@ struct NormLoops {
                     const float* dy, bool add, float* dx);
 
   // y = the largest z of each window, at least the floor; kept = x - mean of that. Of equal
-  // elements the first one counts; a NaN is larger than anything.
+  // elements the first one counts, of NaNs, which are larger than anything, the last.
   void (*pool)(const WindowRows& windows, const NormCoefficients& by, const float* x, float* y,
                float* kept);
   // As `propagate` from the gradients of pool's y.

@@ -6,7 +6,7 @@
 // FILE of --network is a graft.v1.Architecture in YAML or JSON, short form, whose output is logits.
 // FILE of --data holds examples: images of the input's shape as float32, then as many labels as
 // int32. Batch k of the training is the k-th `batch` examples, from the front again after the last.
-// --recipe is a graft.v1.Recipe; but for `train`, its optimiser and precision alone count. --seed:
+// --recipe is a graft.v1.Recipe, of which optimiser, schedule, epochs and precision count. --seed:
 // of the weights at the start. --exact: PlanOptions::exact.
 //
 // Each line of standard input is a command, each line of standard output its answer in JSON:
@@ -47,6 +47,7 @@
 #include "common/config/yaml.h"
 #include "common/engine/cpu/cpu_backend.h"
 #include "common/engine/cpu/primitive_counts.h"
+#include "common/engine/learning_rate.h"
 #include "common/engine/optimizer.h"
 #include "common/engine/train_loop.h"
 #include "common/weights/safetensors.h"
@@ -261,26 +262,33 @@ class Trainer {
 
   void Restart() {
     step_ = 0;
+    learning_rate_ =
+        std::make_unique<LearningRate>(recipe_.schedule, recipe::LearningRate(recipe_.optimizer),
+                                       recipe_.epochs, batches_per_epoch());
     optimizer_ =
         MakeOptimizer(recipe_.optimizer,
                       TrainableSegments(trained_, plan_->layout(), recipe::WeightDecayMask::kAll),
                       plan_->layout().trainable_size());
   }
 
+  std::int64_t batches_per_epoch() const {
+    return static_cast<std::int64_t>(data_.labels.size()) / flags_.batch;
+  }
+
   Feed FeedOf(std::int64_t step) const {
-    const std::int64_t batches = static_cast<std::int64_t>(data_.labels.size()) / flags_.batch;
-    const std::int64_t first = step % batches * flags_.batch;
+    const std::int64_t first = step % batches_per_epoch() * flags_.batch;
     const std::int64_t image = network_.node(network_.inputs()[0]).type.shape.ElementCount();
     return {.count = flags_.batch,
             .inputs = {data_.images.data() + first * image, data_.labels.data() + first}};
   }
 
   absl::Status Step(Plan& plan) {
-    const Feed feed = FeedOf(step_++);
+    const Feed feed = FeedOf(step_);
     RETURN_IF_ERROR(plan.Forward(Mode::kTraining, feed, *parameters_));
     RETURN_IF_ERROR(plan.Backward(feed, *parameters_, *gradients_));
-    optimizer_->Step(static_cast<float>(recipe::LearningRate(recipe_.optimizer)),
-                     gradients_->values(), parameters_->values(), /*gradient_scale=*/1);
+    optimizer_->Step(learning_rate_->At(step_), gradients_->values(), parameters_->values(),
+                     /*gradient_scale=*/1);
+    ++step_;
     return absl::OkStatus();
   }
 
@@ -421,6 +429,7 @@ class Trainer {
   std::unique_ptr<ParameterVector> parameters_;
   std::unique_ptr<ParameterVector> gradients_;
   std::unique_ptr<Optimizer> optimizer_;
+  std::unique_ptr<LearningRate> learning_rate_;
   std::int64_t step_ = 0;
 };
 

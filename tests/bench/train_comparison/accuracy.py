@@ -19,7 +19,7 @@ KEY = ("network", "arm", "seed", "epochs", "batch")
 
 
 def recipe(network, batch, epochs, arm):
-    return {**networks.NETWORKS[network].recipe(batch), "epochs": epochs, "schedule": "cosine",
+    return {**networks.NETWORKS[network].optimizer(batch), "epochs": epochs, "schedule": "cosine",
             "schedule_options": {"each_step": True}, **ARMS[arm]}
 
 

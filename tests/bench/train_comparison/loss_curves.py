@@ -11,7 +11,8 @@ more than the last bit, and from there it grows. So there are five comparisons:
   - at the first of these, of Graft's and PyTorch's gradients with those of PyTorch in float64; also
     of Graft's by oneDNN's direct convolutions alone.
 The smooth form of a network (see networks.SMOOTH) has no such jumps: there, what is left is what the
-engines' roundings do to the training.
+engines' roundings do to the training. With a warm-up, steps are shorter, and so differences grow less
+from one to the next.
 """
 import statistics
 import sys
@@ -74,12 +75,21 @@ def at_equal_weights(graft, others, directory, step):
 
 
 def free_running(setting, steps):
-    """The losses of Graft, of PyTorch, of PyTorch from weights one last bit away, and in its other
-    layout."""
-    with setting.start_graft() as graft, setting.start_torch() as torch, \
-            setting.start_torch() as nudged, setting.start_torch(layout="channels_last") as other:
+    """The losses of Graft, of PyTorch, and of PyTorch from weights one last bit away."""
+    with setting.start_graft() as graft, setting.start_torch() as torch, setting.start_torch() as nudged:
         nudged.ask("nudge")
-        return [engine.ask("losses", steps)["losses"] for engine in (graft, torch, nudged, other)]
+        return [engine.ask("losses", steps)["losses"] for engine in (graft, torch, nudged)]
+
+
+def compare_free_running(setting, steps):
+    losses, expected, nudged = free_running(setting, steps)
+    found, found_nudged = differences(losses, expected), differences(nudged, expected)
+    return {"network": setting.name, "recipe": setting.recipe, "steps": steps,
+            "fall": 1 - statistics.mean(losses[-LAST:]) / losses[0],
+            "largest_difference": max(found), "steps_within_bound": steps_within_bound(found),
+            "largest_difference_nudged": max(found_nudged),
+            "steps_within_bound_nudged": steps_within_bound(found_nudged),
+            "losses": losses, "losses_pytorch": expected}
 
 
 def along_the_way(setting, steps):
@@ -112,31 +122,31 @@ def errors(setting, steps):
 
 def compare(setting, steps):
     """The record of one network."""
-    losses, expected, nudged, other = free_running(setting, steps)
-    found = differences(losses, expected)
-    found_nudged = differences(nudged, expected)
+    record = compare_free_running(setting, steps)
+    with setting.start_torch(layout="channels_last") as torch:
+        other = torch.ask("losses", steps)["losses"]
     loss, logits, gradients = along_the_way(setting, steps)
     error, error_direct, *errors_pytorch = errors(setting, min(steps, EXACT_STEPS))
-    return {"network": setting.name, "recipe": setting.recipe, "steps": steps,
-            "fall": 1 - statistics.mean(losses[-LAST:]) / losses[0],
-            "largest_difference": max(found), "steps_within_bound": steps_within_bound(found),
-            "largest_difference_nudged": max(found_nudged),
-            "steps_within_bound_nudged": steps_within_bound(found_nudged),
-            "largest_difference_pytorch": max(differences(other, expected)),
+    return {**record,
+            "largest_difference_pytorch": max(differences(other, record["losses_pytorch"])),
             "loss_difference_at_equal_weights": max(loss),
             "logits_difference_at_equal_weights": max(logits),
             "gradient_difference_at_equal_weights": statistics.median(gradients),
             "largest_gradient_difference_at_equal_weights": max(gradients),
             "gradient_error": error, "gradient_error_direct": error_direct,
-            "gradient_errors_pytorch": errors_pytorch,
-            "losses": losses, "losses_pytorch": expected}
+            "gradient_errors_pytorch": errors_pytorch}
+
+
+def free_running_text(record):
+    return (f"over {record['steps']} steps the loss falls by {100 * record['fall']:.0f} %; running "
+            f"freely, losses differ by at most {record['largest_difference']:.1e} (PyTorch's from "
+            f"weights one last bit away: {record['largest_difference_nudged']:.1e}), by less than "
+            f"{BOUND:.0e} in the first {record['steps_within_bound']} "
+            f"({record['steps_within_bound_nudged']})")
 
 
 def text(record):
-    return (f"over {record['steps']} steps the loss falls by {100 * record['fall']:.0f} %; running "
-            f"freely, losses differ by at most {record['largest_difference']:.1e} (PyTorch's from "
-            f"weights one last bit away: {record['largest_difference_nudged']:.1e}; its two layouts': "
-            f"{record['largest_difference_pytorch']:.1e}), by less than {BOUND:.0e} in the first "
-            f"{record['steps_within_bound']} ({record['steps_within_bound_nudged']}); at equal weights the loss differs by at most "
+    return (f"{free_running_text(record)}; those of PyTorch's two layouts by at most "
+            f"{record['largest_difference_pytorch']:.1e}; at equal weights the loss differs by at most "
             f"{record['loss_difference_at_equal_weights']:.1e}, the median step's "
             f"gradients by {record['gradient_difference_at_equal_weights']:.1e}")

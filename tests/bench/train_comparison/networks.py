@@ -211,6 +211,12 @@ def pvt(layers):
     layers.linear(CLASSES)
 
 
+def at_constant_rate(optimizer, warmup_epochs=0):
+    """The graft.v1.Recipe that trains by an optimiser at its rate, after a warm-up if there is one."""
+    options = {"schedule_options": {"warmup_epochs": warmup_epochs}} if warmup_epochs else {}
+    return {**optimizer, "schedule": "constant", **options}
+
+
 def start_sgd(batch):
     """As EAS publishes for start networks."""
     return {"sgd": {"learning_rate": 0.1, "weight_decay": 1e-4}}
@@ -243,7 +249,7 @@ def adamw(batch):
 class Network(NamedTuple):
     build: Callable[[Layers], None]
     parameters: int  # trainable
-    recipe: Callable[[int], dict]  # of the batch; an optimiser of graft.v1.Recipe
+    optimizer: Callable[[int], dict]  # of the batch; as in graft.v1.Recipe
 
 
 NETWORKS = {

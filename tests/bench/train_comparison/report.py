@@ -66,17 +66,24 @@ def share_row(record):
     return record["network"], str(record["batch"]), str(record["threads"]), text
 
 
-def curve_row(record):
+def free_running_cells(record):
     def within(key):
         return f"{record[key]} of {record['steps']}"
-    return (record["network"], record["form"], str(record["batch"]), record["data"],
-            percent(record["fall"]), f"{record['largest_difference']:.1e}", within("steps_within_bound"),
-            f"{record['largest_difference_nudged']:.1e}", within("steps_within_bound_nudged"),
+    return (str(record["batch"]), record["data"], percent(record["fall"]),
+            f"{record['largest_difference']:.1e}", within("steps_within_bound"),
+            f"{record['largest_difference_nudged']:.1e}", within("steps_within_bound_nudged"))
+
+
+FREE_RUNNING_HEADER = ("batch", "images", "fall of the loss", "largest difference", "steps below 1e-3",
+                       "PyTorch's, a bit away", "its steps below 1e-3")
+
+
+def curve_row(record):
+    return (record["network"], record["form"], *free_running_cells(record),
             f"{record['largest_difference_pytorch']:.1e}")
 
 
-CURVE_HEADER = ("network", "form", "batch", "images", "fall of the loss", "largest difference",
-                "steps below 1e-3", "PyTorch's, a bit away", "its steps below 1e-3", "PyTorch's layouts")
+CURVE_HEADER = ("network", "form", *FREE_RUNNING_HEADER, "PyTorch's layouts")
 
 CURVE_TEXT = """## Losses
 
@@ -90,6 +97,20 @@ which element of a window is the maximum, since the gradient jumps there: so PyT
 and about as early. The *smooth* form of a network,
 with SiLU and average pooling in their place, has no jumps; there the difference is what the engines'
 rounding does to the training."""
+
+
+def warmed_row(record):
+    return record["network"], str(record["warmup_steps"]), *free_running_cells(record)
+
+
+WARMED_HEADER = ("network", "warm-up, steps", *FREE_RUNNING_HEADER)
+
+WARMED_TEXT = """The published networks again, with a warm-up: their rate grows in a straight line over so many
+steps (938 are an epoch). How far the curves part hangs on the length of the steps, not on the engine."""
+
+
+def warmed_parts(curves):
+    return ["", WARMED_TEXT, "", *table(WARMED_HEADER, map(warmed_row, curves))] if curves else []
 
 
 def equal_weights_row(record):
@@ -109,11 +130,12 @@ median error of the gradients of the first steps, against PyTorch's in float64; 
 Graft's by oneDNN's convolutions alone."""
 
 
-def curve_parts(curves):
+def curve_parts(curves, warmed):
     if not curves:
         return []
-    return [CURVE_TEXT, "", *table(CURVE_HEADER, map(curve_row, curves)), "", EQUAL_WEIGHTS_TEXT, "",
-            *table(EQUAL_WEIGHTS_HEADER, map(equal_weights_row, curves)), "", *origin(curves), ""]
+    return [CURVE_TEXT, "", *table(CURVE_HEADER, map(curve_row, curves)), *warmed_parts(warmed), "",
+            EQUAL_WEIGHTS_TEXT, "", *table(EQUAL_WEIGHTS_HEADER, map(equal_weights_row, curves)), "",
+            *origin(curves + warmed), ""]
 
 
 def accuracy_cell(values):
@@ -325,7 +347,8 @@ def write(results, path):
                  *table(("network", "reason"), unsupported_rows(missing)), ""]
     text += [*origin(records), ""]
     folder = results.parent
-    text += curve_parts(supported(load(folder / "loss_curves.jsonl", "form", "data")))
+    text += curve_parts(supported(load(folder / "loss_curves.jsonl", "form", "data")),
+                        supported(load(folder / "warmed_loss_curves.jsonl", "data", "warmup_steps")))
     text += accuracy_parts(supported(load(folder / "accuracy.jsonl", "data", "epochs", "arm", "seed")))
     text += quickstart_parts(lines_of(folder / "quickstart_factor.jsonl"))
     path.write_text("\n".join(text[:-1]) + "\n", encoding="utf-8")

@@ -75,9 +75,16 @@ def make_optimizer(recipe, parameters):
 
 
 def make_schedule(recipe, optimizer, steps_per_epoch):
-    if (recipe["schedule"], recipe["schedule_options"]) != ("cosine", {"each_step": True}):
+    """None if the rate never moves."""
+    shape, options = recipe["schedule"], recipe.get("schedule_options", {})
+    if shape == "cosine" and options == {"each_step": True}:
+        return torch.optim.lr_scheduler.CosineAnnealingLR(optimizer, recipe["epochs"] * steps_per_epoch)
+    if shape != "constant" or options.keys() - {"warmup_epochs"}:
         raise ValueError(f"no such schedule: {recipe}")
-    return torch.optim.lr_scheduler.CosineAnnealingLR(optimizer, recipe["epochs"] * steps_per_epoch)
+    if not options:
+        return None
+    warmup_steps = options["warmup_epochs"] * steps_per_epoch
+    return torch.optim.lr_scheduler.LambdaLR(optimizer, lambda step: min(1, (step + 1) / warmup_steps))
 
 
 def status_bytes(key):
@@ -139,6 +146,7 @@ class Trainer:
     def restart(self):
         self.position = 0
         self.optimizer = make_optimizer(self.recipe, list(self.module.parameters()))
+        self.schedule = make_schedule(self.recipe, self.optimizer, len(self.batches))
 
     def step(self):
         self.position += 1
@@ -149,6 +157,8 @@ class Trainer:
         loss = F.cross_entropy(self.model(images), labels)
         loss.backward()
         self.optimizer.step()
+        if self.schedule:
+            self.schedule.step()
         return loss
 
     def load(self, path):
@@ -176,14 +186,12 @@ class Trainer:
         """Epochs of the whole recipe, in the order that the file has."""
         images, labels = self.examples
         orders = numpy.fromfile(path, dtype=numpy.int32).reshape(self.recipe["epochs"], len(labels))
-        batches = -(-len(labels) // self.batch)
-        schedule = make_schedule(self.recipe, self.optimizer, batches)
+        self.schedule = make_schedule(self.recipe, self.optimizer, -(-len(labels) // self.batch))
         losses = []
         for order in torch.from_numpy(orders.astype(numpy.int64)):
             total = 0.0
             for chosen in order.split(self.batch):
                 loss = self.learn(self.laid_out(images[chosen]), labels[chosen])
-                schedule.step()
                 total += loss.item() * len(chosen)
             losses.append(total / len(labels))
         return {"losses": losses}

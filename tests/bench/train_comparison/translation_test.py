@@ -34,7 +34,7 @@ class TranslationTest(unittest.TestCase):
         images.save(self.data, *images.synthetic(BATCHES * BATCH))
 
     def setting(self, name):
-        recipe = {"sgd": {"learning_rate": 1e-3, "weight_decay": 1e-4}}
+        recipe = networks.at_constant_rate({"sgd": {"learning_rate": 1e-3, "weight_decay": 1e-4}})
         return Setting(self.directory, PROGRAM, name, BATCH, 1, self.data, recipe, ["--exact"])
 
     def test_networks_have_equal_logits_and_gradients(self):
@@ -62,10 +62,11 @@ class TranslationTest(unittest.TestCase):
                 self.assertLess(max(loss_curves.differences(*losses)), BOUND)
 
     def test_recipes_move_the_weights_equally(self):
-        recipes = {json.dumps(network.recipe(64)): network.recipe(64)
-                   for network in networks.NETWORKS.values()}
-        for text, recipe in recipes.items():
+        optimizers = {json.dumps(network.optimizer(64)): network.optimizer(64)
+                      for network in networks.NETWORKS.values()}
+        for text, optimizer in optimizers.items():
             with self.subTest(text):
+                recipe = networks.at_constant_rate(optimizer, warmup_epochs=0.5)
                 setting = Setting(self.directory, PROGRAM, "eas_demo", BATCH, 1, self.data, recipe)
                 with setting.start_graft() as graft, setting.start_torch() as torch:
                     losses = [engine.ask("losses", 4)["losses"] for engine in (graft, torch)]
@@ -73,7 +74,8 @@ class TranslationTest(unittest.TestCase):
 
     def test_networks_without_jumps_learn_equally_for_long(self):
         setting = Setting(self.directory, PROGRAM, "eas_start", BATCH * BATCHES, 1, self.data,
-                          networks.NETWORKS["eas_start"].recipe(64), smooth=True)
+                          networks.at_constant_rate(networks.NETWORKS["eas_start"].optimizer(64)),
+                          smooth=True)
         with setting.start_graft() as graft, setting.start_torch() as torch:
             losses = [engine.ask("losses", 20)["losses"] for engine in (graft, torch)]
         self.assertLess(max(loss_curves.differences(*losses)), BOUND)

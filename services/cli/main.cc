@@ -9,6 +9,7 @@
 #include "common/base/strings.h"
 #include "common/base/version.h"
 #include "services/cli/argument_checks.h"
+#include "services/cli/choice.h"
 #include "services/cli/commands/commands.h"
 #include "services/cli/session.h"
 
@@ -36,7 +37,8 @@ void AddSharedOptions(CLI::App& app, Session& session) {
   app.add_option("--tls-root", session.tls_root, "PEM file of the root certificates; turns TLS on")
       ->envname("GRAFT_TLS_ROOT");
   app.add_option("--output", session.format, "table or json")
-      ->transform(CLI::CheckedTransformer(formats, CLI::ignore_case));
+      ->transform(OneOf(formats))
+      ->option_text("FORMAT");
   app.set_version_flag("--version", base::VersionLine("graft"));
 }
 

@@ -8,6 +8,7 @@
 #include "common/base/status_macros.h"
 #include "common/data/dataset_import.h"
 #include "services/cli/argument_checks.h"
+#include "services/cli/choice.h"
 #include "services/cli/commands/commands.h"
 #include "services/cli/dataset_upload.h"
 #include "services/cli/search_view.h"
@@ -95,7 +96,7 @@ void AddDatasetCommand(CLI::App& app, Session& session) {
   }
   add->add_option("--format", options->format,
                   "idx, cifar10, svhn or image-folder; default: what the folder holds")
-      ->transform(CLI::CheckedTransformer(formats))
+      ->transform(OneOf(formats))
       ->option_text("FORMAT");
   AddImageFolderOptions(*add, *options);
   add->callback([&session, options] {

@@ -77,6 +77,7 @@ TEST_P(UsageTest, WrongArgumentsExitWithStatusTwoAndSayWhatIsExpected) {
 INSTANTIATE_TEST_SUITE_P(
     All, UsageTest,
     ::testing::Values(std::vector<std::string>{"list", "--label", "bad"},
+                      std::vector<std::string>{"list", "--output", "xml"},
                       std::vector<std::string>{"list", "--server", "no-port"},
                       std::vector<std::string>{"dataset", "list", "--weight-store", "host:port"},
                       std::vector<std::string>{"local", "--listen", "7070"},

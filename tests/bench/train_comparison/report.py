@@ -93,10 +93,34 @@ of PyTorch to itself when each weight at the start is moved by its last bit. *Py
 plain layout to its channels-last one, whose batch norm is less exact.
 
 Two trainings in float32 part once the last bit decides on which side of zero a ReLU's operand is, or
-which element of a window is the maximum, since the gradient jumps there: so PyTorch parts from itself,
-and about as early. The *smooth* form of a network,
-with SiLU and average pooling in their place, has no jumps; there the difference is what the engines'
-rounding does to the training."""
+which element of a window is the maximum, since the gradient jumps there. Rounding by a part e of their
+size moves about M e of M such operands across; each changes about 1 / sqrt(M) of the gradient's norm,
+together sqrt(e), however large the network is: 1e-3 for an e of 1e-6, in one step. So PyTorch parts
+from itself, and about as early. The *smooth* form of a network, with SiLU and average pooling in their
+place, has no jumps; there the difference is what the engines' rounding does to the training."""
+
+
+def curve_summary(curves, warmed):
+    """How many networks agree, in each way in which they are compared."""
+    def largest(form, key):
+        return max(record[key] for record in curves if record["form"] == form)
+    published = [record for record in curves if record["form"] == "published"]
+    gentle = {record["network"] for record in published + warmed
+              if record["steps_within_bound"] == record["steps"] and record["fall"] >= FALL}
+    lines = [f"Of {len(published)} networks, losses at equal weights differ by at most "
+             f"{largest('published', 'loss_difference_at_equal_weights'):.1e} at each step"]
+    if any(record["form"] == "smooth" for record in curves):
+        lines.append(f"the smooth forms' curves by at most {largest('smooth', 'largest_difference'):.1e}")
+    for key, whose in (("", "the published ones' to PyTorch's"), ("_nudged", "PyTorch's to its own")):
+        count = sum(record["steps_within_bound" + key] == record["steps"] for record in published)
+        lines.append(f"by less than 1e-3 throughout: {whose} on {count}")
+    if warmed:
+        lines.append(f"at the rate or with a warm-up at which the loss still falls by {percent(FALL)}, "
+                     f"the published ones' on {len(gentle)}: {', '.join(sorted(gentle))}")
+    return "; ".join(lines) + "."
+
+
+FALL = 0.2  # of a loss, over the steps that are compared
 
 
 def warmed_row(record):
@@ -133,7 +157,7 @@ Graft's by oneDNN's convolutions alone."""
 def curve_parts(curves, warmed):
     if not curves:
         return []
-    return [CURVE_TEXT, "", *table(CURVE_HEADER, map(curve_row, curves)), *warmed_parts(warmed), "",
+    return [CURVE_TEXT, "", curve_summary(curves, warmed), "", *table(CURVE_HEADER, map(curve_row, curves)), *warmed_parts(warmed), "",
             EQUAL_WEIGHTS_TEXT, "", *table(EQUAL_WEIGHTS_HEADER, map(equal_weights_row, curves)), "",
             *origin(curves + warmed), ""]
 

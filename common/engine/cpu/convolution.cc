@@ -1,6 +1,6 @@
 // Convolution, channels-last: each pass by the method that is fastest for it.
 #include <algorithm>
-#include <optional>
+#include <span>
 
 #include "common/base/status_macros.h"
 #include "common/engine/cpu/avx512_convolution.h"
@@ -130,10 +130,9 @@ class FastestMethod final : public ConvolutionMethod {
   ConvolutionMethod* weight_gradient_ = nullptr;
 };
 
-std::int64_t Bytes(std::int64_t elements) {
-  return elements * static_cast<std::int64_t>(sizeof(float));
-}
-
+// Of the run's scratch, the method has the first part. What the kernel itself needs beside a call
+// of the method lies behind it: gradients that are to be added to others or that nobody wants, and
+// the tensors that a batch norm is folded into.
 class Convolution final : public Kernel {
  public:
   Convolution(const ConvolutionProblem& problem, KernelContext& context)
@@ -144,26 +143,23 @@ class Convolution final : public Kernel {
         problem_(problem),
         uses_(context.gradient_uses),
         method_(problem_, context),
-        method_scratch_((method_.scratch_bytes() + 63) / 64 * 64),
-        weight_elements_(context.shape(weight_).ElementCount()),
-        weight_gradient_(uses_[kWeight] == GradientUse::kWrite ? 0 : Bytes(weight_elements_)),
-        bias_gradient_(Bytes(problem_.y.channels)) {
-    const bool adds = uses_[kX] == GradientUse::kAdd;
-    context.NeedScratch(method_scratch_ +
-                        (adds ? Bytes(context.options.batch * problem_.x.elements()) : 0));
+        method_scratch_(RoundUp((method_.scratch_bytes() + kFloatBytes - 1) / kFloatBytes)),
+        weight_elements_(context.shape(weight_).ElementCount()) {
     if (problem_.folded) {
-      folded_.emplace(context.folded_node(), problem_.y.channels, weight_elements_);
+      folded_norm_ = &context.folded_node();
       folded_result_ = context.folded_chain().result;
     }
+    const bool adds = uses_[kX] == GradientUse::kAdd;
+    const std::int64_t data_gradient = adds ? context.options.batch * problem_.x.elements() : 0;
+    const bool tensors = problem_.folded || problem_.weight_gradient;
+    const std::int64_t tensor_elements =
+        tensors ? RoundUp(weight_elements_) + problem_.y.channels : 0;
+    context.NeedScratch((method_scratch_ + std::max(data_gradient, tensor_elements)) * kFloatBytes);
   }
 
   absl::Status Forward(const Run& run) override {
     const float* const bias = bias_ >= 0 ? run.value(bias_) : nullptr;
-    if (run.mode == Mode::kInference && folded_) {
-      folded_->Fold(run, run.value(weight_), bias);
-      return method_.FoldedForward(run.count, run.value(x_), folded_->weight(), folded_->bias(),
-                                   run.scratch, run.mutable_value(folded_result_));
-    }
+    if (run.mode == Mode::kInference && problem_.folded) return FoldedForward(run, bias);
     return method_.Forward(run.count, run.value(x_), run.value(weight_), bias, run.scratch,
                            run.mutable_value(y_));
   }
@@ -172,8 +168,7 @@ class Convolution final : public Kernel {
     if (problem_.weight_gradient) RETURN_IF_ERROR(PassWeightGradient(run));
     if (!problem_.data_gradient) return absl::OkStatus();
     const bool add = uses_[kX] == GradientUse::kAdd;
-    float* const dx = add ? run.scratch + method_scratch_ / static_cast<std::int64_t>(sizeof(float))
-                          : run.gradient(x_);
+    float* const dx = add ? OwnScratch(run) : run.gradient(x_);
     RETURN_IF_ERROR(
         method_.DataGradient(run.count, run.gradient(y_), run.value(weight_), run.scratch, dx));
     if (add) Accumulate(dx, run.count * problem_.x.elements(), run.gradient(x_));
@@ -181,16 +176,34 @@ class Convolution final : public Kernel {
   }
 
  private:
+  static constexpr std::int64_t kFloatBytes = sizeof(float);
+
+  // To whole lines of the cache.
+  static std::int64_t RoundUp(std::int64_t elements) { return (elements + 15) / 16 * 16; }
+
+  float* OwnScratch(const Run& run) const { return run.scratch + method_scratch_; }
+
+  absl::Status FoldedForward(const Run& run, const float* bias) {
+    const std::span<const float> weight(run.value(weight_), weight_elements_);
+    float* const folded_weight = OwnScratch(run);
+    float* const folded_bias = folded_weight + RoundUp(weight_elements_);
+    FoldNorm(*folded_norm_, run, {weight, bias}, folded_weight,
+             {folded_bias, static_cast<std::size_t>(problem_.y.channels)});
+    return method_.FoldedForward(run.count, run.value(x_), folded_weight, folded_bias, run.scratch,
+                                 run.mutable_value(folded_result_));
+  }
+
   absl::Status PassWeightGradient(const Run& run) {
     const bool direct = uses_[kWeight] == GradientUse::kWrite;
-    float* const dweight = direct ? run.gradient(weight_) : weight_gradient_.floats();
+    float* const dweight = direct ? run.gradient(weight_) : OwnScratch(run);
+    float* const dbias = OwnScratch(run) + RoundUp(weight_elements_);
     RETURN_IF_ERROR(method_.WeightGradient(run.count, run.value(x_), run.gradient(y_), run.scratch,
-                                           dweight, bias_gradient_.floats()));
+                                           dweight, dbias));
     if (uses_[kWeight] == GradientUse::kAdd) {
       Accumulate(dweight, weight_elements_, run.gradient(weight_));
     }
     if (bias_ >= 0) {
-      PassGradient(uses_[kBias], bias_gradient_.floats(), problem_.y.channels, run.gradient(bias_));
+      PassGradient(uses_[kBias], dbias, problem_.y.channels, run.gradient(bias_));
     }
     return absl::OkStatus();
   }
@@ -199,13 +212,11 @@ class Convolution final : public Kernel {
   const ConvolutionProblem problem_;
   const std::vector<GradientUse> uses_;
   FastestMethod method_;
-  const std::int64_t method_scratch_;  // bytes
-  std::optional<FoldedNorm> folded_;
-  arch::NodeIndex folded_result_ = -1;  // where inference leaves what is folded
+  const std::int64_t method_scratch_;  // elements
   const std::int64_t weight_elements_;
-  // For gradients that are added to others or that nobody wants.
-  const AlignedBuffer weight_gradient_;
-  const AlignedBuffer bias_gradient_;
+  // Of what is folded: the batch norm, and where inference leaves its result.
+  const arch::Node* folded_norm_ = nullptr;
+  arch::NodeIndex folded_result_ = -1;
 };
 
 }  // namespace

@@ -33,9 +33,11 @@ struct CpuBackendOptions {
   KernelObserver* observer = nullptr;
 };
 
-// Plans run in the calling thread (and its OpenMP team). All buffers lie in one arena, placed by
-// lifetime; a run allocates nothing, except at the first run of a count other than the batch, whose
-// convolutions are then created. Equal inputs give equal bits whatever runs beside. Thread-safe.
+// Plans run in the calling thread (and its OpenMP team). Values and gradients lie in one arena,
+// placed by lifetime, and kernels share one scratch, both allocated once the plan is known to fit
+// its limit; what it does not count is some kilobytes a layer. A run allocates nothing, except at
+// the first run of a count other than the batch, whose convolutions are then created. Equal inputs
+// give equal bits whatever runs beside. Thread-safe.
 class CpuBackend final : public Backend {
  public:
   explicit CpuBackend(const CpuBackendOptions& options = {}) : options_(options) {}

@@ -2,32 +2,22 @@
 #ifndef GRAFT_COMMON_ENGINE_CPU_FOLDED_NORM_H_
 #define GRAFT_COMMON_ENGINE_CPU_FOLDED_NORM_H_
 
-#include <cstdint>
-#include <vector>
+#include <span>
 
 #include "common/engine/cpu/kernel.h"
 
 namespace graft::engine::cpu {
 
-// With factor = scale / sqrt(variance + epsilon) by filter: the weight times factor, and the bias
-// (bias - mean) factor + shift. One Fold at a time.
-class FoldedNorm {
- public:
-  // `weight_elements`: of all filters.
-  FoldedNorm(const arch::Node& norm, std::int64_t filters, std::int64_t weight_elements);
-
-  // Reads the batch norm's tensors of the run; `bias` may be null.
-  void Fold(const Run& run, const float* weight, const float* bias);
-
-  const float* weight() const { return weight_.data(); }
-  const float* bias() const { return bias_.data(); }
-
- private:
-  const arch::Node& norm_;
-  const double epsilon_;
-  std::vector<float> weight_;
-  std::vector<float> bias_;
+// Of a convolution, weight [filters, ...] and bias [filters].
+struct FilterTensors {
+  std::span<const float> weight;
+  const float* bias = nullptr;  // null: none
 };
+
+// With factor = scale / sqrt(variance + epsilon) by filter, of the batch norm's tensors in the run:
+// folded_weight = weight factor, folded_bias = (bias - mean) factor + shift.
+void FoldNorm(const arch::Node& norm, const Run& run, const FilterTensors& own,
+              float* folded_weight, std::span<float> folded_bias);
 
 }  // namespace graft::engine::cpu
 

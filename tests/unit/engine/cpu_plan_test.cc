@@ -3,6 +3,7 @@
 #include <dnnl.h>
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
+#include <malloc.h>
 
 #include <algorithm>
 #include <array>
@@ -353,6 +354,32 @@ TEST(CpuPlanTest, PlanBeyondTheMemoryLimitIsRefusedWithWhatItWouldTake) {
                 .status()
                 .code(),
             absl::StatusCode::kResourceExhausted);
+}
+
+// Of the heap, which is what mallinfo2 sees; sanitizers' allocators it does not.
+std::int64_t HeapBytes() {
+  const struct mallinfo2 info = mallinfo2();
+  return static_cast<std::int64_t>(info.uordblks + info.hblkhd);
+}
+
+// Large filters, few positions: what belongs to weights would stand out.
+TEST(CpuPlanTest, MemoryLimitCountsWhatThePlanTakes) {
+  const arch::Architecture architecture = testing::WithLoss(testing::Classifier(
+      {256, 4, 4}, {Conv(512), Layer("batch_norm"), Layer("relu"), Conv(512), Layer("batch_norm"),
+                    Layer("flatten"), Layer("linear", {{"units", std::int64_t{256}}})}));
+  constexpr std::int64_t kWeightBytes = std::int64_t{512} * 512 * 9 * sizeof(float);
+  for (const bool gradients : {true, false}) {
+    for (const bool exact : {true, false}) {
+      const PlanOptions options = {.batch = 2, .gradients = gradients, .exact = exact};
+      // The library keeps the code of its primitives.
+      ASSERT_TRUE(cpu::CpuBackend().Compile(architecture, options).ok());
+      const std::int64_t before = HeapBytes();
+      const auto plan = cpu::CpuBackend().Compile(architecture, options);
+      // Arena and scratch may begin at huge pages, of 2 MiB.
+      EXPECT_LT(HeapBytes() - before - (*plan)->memory_bytes(), kWeightBytes / 2)
+          << gradients << exact;
+    }
+  }
 }
 
 // Nothing can take less than what is live at one time; the layout takes little more.

@@ -8,6 +8,7 @@
 
 #include <cstdint>
 #include <memory>
+#include <optional>
 #include <span>
 #include <string>
 #include <vector>
@@ -70,6 +71,12 @@ class Plan {
   // since the last Backward.
   virtual absl::Status Backward(const Feed& feed, const ParameterVector& parameters,
                                 ParameterVector& gradients) = 0;
+
+  // For a Forward in kTraining that gave what is not finite: repeats it, and returns the first node
+  // in the order of computation whose value holds a NaN or an infinity, inputs first; of nodes that
+  // the plan computes as one, the last. None if all are finite.
+  virtual absl::StatusOr<std::optional<arch::NodeIndex>> FindNonFinite(
+      const Feed& feed, ParameterVector& parameters) = 0;
 
   // Value of a node (an output's or a fetched one) after the last Forward: plain row-major
   // [count, ...] or [...] if the value is not batched. Valid until the next call, of this function,

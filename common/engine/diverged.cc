@@ -1,5 +1,8 @@
 #include "common/engine/diverged.h"
 
+#include <algorithm>
+#include <cmath>
+
 #include "absl/strings/cord.h"
 #include "absl/strings/str_cat.h"
 
@@ -19,5 +22,18 @@ absl::Status DivergedError(std::int64_t step, std::string_view tensor) {
 }
 
 bool IsDiverged(const absl::Status& status) { return status.GetPayload(kPayloadUrl).has_value(); }
+
+bool AllFinite(std::span<const float> values) {
+  return std::ranges::all_of(values, [](float value) { return std::isfinite(value); });
+}
+
+std::optional<std::string> NonFiniteParameter(const arch::Architecture& architecture,
+                                              const ParameterLayout& layout,
+                                              const ParameterVector& parameters) {
+  for (const arch::NodeIndex node : architecture.parameters()) {
+    if (!AllFinite(parameters.slice(layout.slot(node)))) return architecture.TensorName(node);
+  }
+  return std::nullopt;
+}
 
 }  // namespace graft::engine

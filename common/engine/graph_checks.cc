@@ -7,6 +7,7 @@
 #include "absl/strings/str_cat.h"
 #include "common/base/status_macros.h"
 #include "common/base/strings.h"
+#include "common/engine/diverged.h"
 
 namespace graft::engine {
 namespace {
@@ -153,6 +154,18 @@ absl::Status CheckRun(const arch::Architecture& architecture, const PlanOptions&
     }
   }
   return absl::OkStatus();
+}
+
+std::optional<arch::NodeIndex> NonFiniteInput(const arch::Architecture& architecture,
+                                              const Feed& feed) {
+  for (std::size_t i = 0; i < feed.inputs.size(); ++i) {
+    const arch::NodeIndex node = architecture.inputs()[i];
+    const arch::ValueType& type = architecture.node(node).type;
+    if (type.dtype != tensor::DType::kFloat32) continue;
+    const auto size = static_cast<std::size_t>(feed.count * type.shape.ElementCount());
+    if (!AllFinite({static_cast<const float*>(feed.inputs[i]), size})) return node;
+  }
+  return std::nullopt;
 }
 
 bool IsWanted(const arch::Architecture& architecture, const PlanOptions& options,

@@ -2,6 +2,7 @@
 #ifndef GRAFT_COMMON_ENGINE_GRAPH_CHECKS_H_
 #define GRAFT_COMMON_ENGINE_GRAPH_CHECKS_H_
 
+#include <optional>
 #include <string_view>
 #include <vector>
 
@@ -34,6 +35,10 @@ absl::Status CheckRun(const arch::Architecture& architecture, const PlanOptions&
 // learns, so that its gradient has to be computed.
 std::vector<bool> NodesWithGradient(const arch::Architecture& architecture,
                                     const PlanOptions& options);
+
+// The first float32 input of a run that fits its plan and holds a NaN or an infinity.
+std::optional<arch::NodeIndex> NonFiniteInput(const arch::Architecture& architecture,
+                                              const Feed& feed);
 
 // Whether the node is an output or fetched.
 bool IsWanted(const arch::Architecture& architecture, const PlanOptions& options,

@@ -7,6 +7,7 @@
 
 #include "absl/status/status.h"
 #include "absl/strings/str_cat.h"
+#include "absl/strings/str_format.h"
 #include "common/base/rng.h"
 #include "common/base/status_macros.h"
 #include "common/engine/diverged.h"
@@ -49,17 +50,17 @@ absl::Status CheckForm(const arch::Architecture& architecture, bool targets) {
   return absl::OkStatus();
 }
 
-bool AllFinite(std::span<const float> values) {
-  return std::ranges::all_of(values, [](float value) { return std::isfinite(value); });
-}
-
-// Name of the first parameter that is not finite, or "loss".
-std::string FirstBadTensor(const arch::Architecture& architecture, const ParameterLayout& layout,
-                           const ParameterVector& parameters) {
+// Name of the trainable parameter whose gradient was the first of those that are not finite to be
+// computed, which is the last one in the order of computation. None if all are finite.
+std::optional<std::string> NonFiniteGradient(const arch::Architecture& architecture,
+                                             const ParameterLayout& layout,
+                                             const ParameterVector& gradients) {
+  std::optional<std::string> found;
   for (const arch::NodeIndex node : architecture.parameters()) {
-    if (!AllFinite(parameters.slice(layout.slot(node)))) return architecture.TensorName(node);
+    const ParameterLayout::Slot& slot = layout.slot(node);
+    if (slot.trainable && !AllFinite(gradients.slice(slot))) found = architecture.TensorName(node);
   }
-  return "loss";
+  return found;
 }
 
 void SetBatch(const Batch& batch, Feed& feed) {
@@ -105,10 +106,7 @@ class Trainer {
     feed_.step_seed = random_.Fork(static_cast<std::uint64_t>(steps_)).NextU64();
     RETURN_IF_ERROR(plan_.Forward(Mode::kTraining, feed_, parameters_));
     const float loss = plan_.Output(kLoss)[0];
-    if (!std::isfinite(loss)) {
-      return DivergedError(steps_,
-                           FirstBadTensor(plan_.architecture(), plan_.layout(), parameters_));
-    }
+    if (!std::isfinite(loss)) return Divergence();
     RETURN_IF_ERROR(plan_.Backward(feed_, parameters_, gradients_));
     const float scale =
         clip_norm_ > 0 ? ClippingScale(segments_, gradients_.values(), clip_norm_) : 1.0F;
@@ -121,12 +119,33 @@ class Trainer {
   absl::Status EndEpoch(double mean_loss) {
     learning_rate_.EndEpoch(mean_loss);
     // An infinite gradient of the last step shows in no loss.
-    if (AllFinite(parameters_.values())) return absl::OkStatus();
-    return DivergedError(steps_ - 1,
-                         FirstBadTensor(plan_.architecture(), plan_.layout(), parameters_));
+    return CheckLastStep(/*statistics=*/true);
   }
 
  private:
+  // Why the loss of this step is not finite. A bad gradient, or a parameter that a step moved out
+  // of the numbers, shows in the loss of the step after it.
+  absl::Status Divergence() {
+    RETURN_IF_ERROR(CheckLastStep(/*statistics=*/false));
+    ASSIGN_OR_RETURN(const std::optional<arch::NodeIndex> node,
+                     plan_.FindNonFinite(feed_, parameters_));
+    const arch::NodeIndex bad = node.value_or(plan_.architecture().outputs()[kLoss].node);
+    return DivergedError(steps_, absl::StrFormat("the value of %05d.%s", bad,
+                                                 plan_.architecture().node(bad).op->name));
+  }
+
+  // Whether the gradients of the last step, and the parameters since, are finite; `statistics`:
+  // those of batch norms, too, which a Forward in training has moved.
+  absl::Status CheckLastStep(bool statistics) const {
+    const auto size = statistics ? plan_.layout().size() : plan_.layout().trainable_size();
+    if (AllFinite(parameters_.values().first(size))) return absl::OkStatus();
+    std::optional<std::string> gradient =
+        NonFiniteGradient(plan_.architecture(), plan_.layout(), gradients_);
+    return DivergedError(steps_ - 1, gradient ? absl::StrCat("the gradient of ", *gradient)
+                                              : *NonFiniteParameter(plan_.architecture(),
+                                                                    plan_.layout(), parameters_));
+  }
+
   Plan& plan_;
   const bool takes_targets_;
   ParameterVector& parameters_;

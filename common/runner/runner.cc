@@ -155,8 +155,10 @@ class Training {
   absl::StatusOr<engine::Evaluation> Evaluate(engine::ParameterVector& network) {
     ASSIGN_OR_RETURN(const engine::Evaluation evaluation,
                      engine::Evaluate(*evaluation_plan_, network, *evaluation_source_));
-    if (!std::isfinite(evaluation.loss)) return engine::DivergedError(steps_, "loss");
-    return evaluation;
+    if (std::isfinite(evaluation.loss)) return evaluation;
+    const std::optional<std::string> parameter = engine::NonFiniteParameter(
+        evaluation_plan_->architecture(), evaluation_plan_->layout(), network);
+    return engine::DivergedError(steps_, parameter.value_or("the loss"));
   }
 
   Training(const TrialSpec& spec, const Examples& examples,

@@ -10,6 +10,7 @@
 #include "common/engine/cpu/kernel_registry.h"
 #include "common/engine/cpu/loops.h"
 #include "common/engine/cpu/parallel.h"
+#include "common/engine/diverged.h"
 #include "common/engine/graph_checks.h"
 
 namespace graft::engine::cpu {
@@ -214,6 +215,11 @@ void CpuPlan::BindGradients(ParameterVector& gradients) {
 }
 
 absl::Status CpuPlan::Forward(Mode mode, const Feed& feed, ParameterVector& parameters) {
+  return ForwardWhile(mode, feed, parameters, [](arch::NodeIndex) { return true; });
+}
+
+absl::Status CpuPlan::ForwardWhile(Mode mode, const Feed& feed, ParameterVector& parameters,
+                                   absl::FunctionRef<bool(arch::NodeIndex)> go_on) {
   count_ = 0;
   trained_ = false;
   RETURN_IF_ERROR(CheckRun(architecture_, options_, mode, feed, layout_, parameters));
@@ -223,10 +229,27 @@ absl::Status CpuPlan::Forward(Mode mode, const Feed& feed, ParameterVector& para
   const Run run = MakeRun(mode, feed);
   for (int k = 0; k < step_count_; k = ChainEnd(k) + 1) {
     RETURN_IF_ERROR(RunChain(k, Pass::kForward, run));
+    if (!go_on(steps_[ChainEnd(k)].result)) return absl::OkStatus();
   }
   count_ = feed.count;
   trained_ = mode == Mode::kTraining;
   return absl::OkStatus();
+}
+
+absl::StatusOr<std::optional<arch::NodeIndex>> CpuPlan::FindNonFinite(const Feed& feed,
+                                                                      ParameterVector& parameters) {
+  RETURN_IF_ERROR(CheckRun(architecture_, options_, Mode::kTraining, feed, layout_, parameters));
+  std::optional<arch::NodeIndex> found = NonFiniteInput(architecture_, feed);
+  if (found) return found;
+  RETURN_IF_ERROR(ForwardWhile(Mode::kTraining, feed, parameters, [&](arch::NodeIndex node) {
+    const arch::ValueType& type = architecture_.node(node).type;
+    const std::int64_t outer = type.batched ? feed.count : 1;
+    const std::span<const float> values(static_cast<const float*>(values_[node]),
+                                        outer * type.shape.ElementCount());
+    if (!AllFinite(values)) found = node;
+    return !found;
+  }));
+  return found;
 }
 
 absl::Status CpuPlan::Backward(const Feed& feed, const ParameterVector& parameters,

@@ -3,8 +3,10 @@
 #define GRAFT_COMMON_ENGINE_CPU_PLAN_H_
 
 #include <memory>
+#include <optional>
 #include <vector>
 
+#include "absl/functional/function_ref.h"
 #include "common/engine/backend.h"
 #include "common/engine/cpu/arena.h"
 #include "common/engine/cpu/cpu_backend.h"
@@ -24,6 +26,8 @@ class CpuPlan final : public Plan {
   absl::Status Forward(Mode mode, const Feed& feed, ParameterVector& parameters) override;
   absl::Status Backward(const Feed& feed, const ParameterVector& parameters,
                         ParameterVector& gradients) override;
+  absl::StatusOr<std::optional<arch::NodeIndex>> FindNonFinite(
+      const Feed& feed, ParameterVector& parameters) override;
   std::span<const float> Value(arch::NodeIndex node) override;
 
   const arch::Architecture& architecture() const override { return architecture_; }
@@ -74,6 +78,9 @@ class CpuPlan final : public Plan {
   int LastReadOfValue(int k) const;
   int FirstWriteOfGradient(int k) const;
 
+  // Forward until `go_on(node)`, called when a node's value is known, is false.
+  absl::Status ForwardWhile(Mode mode, const Feed& feed, ParameterVector& parameters,
+                            absl::FunctionRef<bool(arch::NodeIndex)> go_on);
   // All steps of the chain that begins with `start`.
   absl::Status RunChain(int start, Pass pass, const Run& run) const;
   absl::Status RunKernels(int start, int end, Pass pass, const Run& run) const;

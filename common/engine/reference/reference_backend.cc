@@ -8,6 +8,7 @@
 #include "absl/status/status.h"
 #include "absl/strings/str_cat.h"
 #include "common/base/status_macros.h"
+#include "common/engine/diverged.h"
 #include "common/engine/graph_checks.h"
 #include "common/engine/reference/kernel.h"
 
@@ -53,6 +54,18 @@ class PlanImpl final : public ReferencePlan {
         std::ranges::copy(values_[slot.node].gradient, gradients.slice(slot).data());
     }
     return absl::OkStatus();
+  }
+
+  absl::StatusOr<std::optional<arch::NodeIndex>> FindNonFinite(
+      const Feed& feed, ParameterVector& parameters) override {
+    RETURN_IF_ERROR(Forward(Mode::kTraining, feed, parameters));
+    std::optional<arch::NodeIndex> found = NonFiniteInput(architecture_, feed);
+    for (int i = 0; i < NodeCount() && !found; ++i) {
+      const std::vector<double>& data = values_[i].data;
+      rounded_.assign(data.begin(), data.end());
+      if (architecture_.node(i).op->name != "parameter" && !AllFinite(rounded_)) found = i;
+    }
+    return found;
   }
 
   std::span<const float> Value(arch::NodeIndex node) override {

@@ -5,9 +5,14 @@
 #include <algorithm>
 #include <cmath>
 #include <limits>
+#include <memory>
+#include <span>
 #include <string>
+#include <string_view>
 #include <vector>
 
+#include "absl/strings/str_cat.h"
+#include "absl/strings/str_format.h"
 #include "common/engine/channel_statistics.h"
 #include "common/engine/cpu/cpu_backend.h"
 #include "common/engine/diverged.h"
@@ -146,20 +151,96 @@ TEST_F(TrainLoopTest, AnErrorOfTheCallbackEndsTheTraining) {
   EXPECT_EQ(result.status(), absl::UnavailableError("lease lost"));
 }
 
-TEST_F(TrainLoopTest, DivergenceNamesStepAndTensor) {
-  recipe_.optimizer = recipe::SgdOptions{.learning_rate = 1e30};
-  const auto result = Train(*plan_, parameters_, source_, recipe_);
-  ASSERT_FALSE(result.ok());
-  EXPECT_TRUE(IsDiverged(result.status())) << result.status();
-  EXPECT_EQ(result.status().code(), absl::StatusCode::kOutOfRange);
+using DivergedValueTest = TrainLoopTest;
+
+// What a divergence is called, on both backends.
+class DivergenceTest : public TrainLoopTest, public ::testing::WithParamInterface<bool> {
+ protected:
+  absl::Status TrainOnBackend() {
+    std::unique_ptr<Backend> backend = std::make_unique<cpu::CpuBackend>();
+    if (GetParam()) backend = std::make_unique<reference::ReferenceBackend>();
+    const auto plan = backend->Compile(architecture_, {.batch = 8});
+    return Train(**plan, parameters_, source_, recipe_).status();
+  }
+
+  std::string TensorNameOf(std::string_view id) const {
+    return architecture_.TensorName(*architecture_.FindNode(id));
+  }
+  void Fill(std::string_view id, std::vector<float> values) {
+    const std::span<float> slice =
+        parameters_.slice(plan_->layout().slot(*architecture_.FindNode(id)));
+    for (std::size_t i = 0; i < slice.size(); ++i) slice[i] = values[i % values.size()];
+  }
+};
+
+TEST_P(DivergenceTest, OfImagesNamesTheInput) {
+  examples_.images[8 * 36] = std::numeric_limits<float>::quiet_NaN();  // in the second step
+  const absl::Status status = TrainOnBackend();
+  EXPECT_EQ(status, DivergedError(1, "the value of 00000.input")) << status;
+  EXPECT_TRUE(IsDiverged(status));
+  EXPECT_EQ(status.code(), absl::StatusCode::kOutOfRange);
 }
 
-TEST_F(TrainLoopTest, ANaNShowsInTheFirstParameterThatItReaches) {
-  examples_.images[8 * 36] = std::numeric_limits<float>::quiet_NaN();  // in the second step
-  const absl::Status status = Train(*plan_, parameters_, source_, recipe_).status();
-  const std::string mean = architecture_.TensorName(*architecture_.FindNode("batch_norm_1.mean"));
-  EXPECT_EQ(status, DivergedError(1, mean)) << status;
+TEST_P(DivergenceTest, OfAStepNamesTheFirstParameterThatItMoved) {
+  recipe_.optimizer = recipe::SgdOptions{.learning_rate = 3e38, .momentum = 0, .weight_decay = 0};
+  Fill("batch_norm_1.scale", {1e3F});  // large features have large gradients
+  const absl::Status status = TrainOnBackend();
+  EXPECT_EQ(status, DivergedError(0, TensorNameOf("convolution_1.weight"))) << status;
 }
+
+// Three linear layers; gradients of the first two overflow, that of the second before the first's.
+class GradientDivergenceTest : public DivergenceTest {
+ protected:
+  GradientDivergenceTest() {
+    architecture_ = testing::WithLoss(
+        testing::Classifier({4}, {Layer("linear", {{"units", std::int64_t{2}}}),
+                                  Layer("linear", {{"units", std::int64_t{1}}})}));
+    plan_ = *cpu::CpuBackend().Compile(architecture_, {.batch = 8});
+    parameters_ = InitializeParameters(architecture_, plan_->layout(), 1);
+    examples_ = Examples(architecture_, 20, 2);
+    std::ranges::fill(examples_.images, 1e10F);
+    Fill("linear_1.weight", {1e10F});
+    Fill("linear_2.weight", {1, -1});
+    Fill("linear_3.weight", {1e30F, 0, 0});
+    for (const char* bias : {"linear_1.bias", "linear_2.bias", "linear_3.bias"}) Fill(bias, {0});
+  }
+};
+
+TEST_P(GradientDivergenceTest, NamesTheGradientThatWasComputedFirst) {
+  const std::string expected = absl::StrCat("the gradient of ", TensorNameOf("linear_2.weight"));
+  EXPECT_EQ(TrainOnBackend(), DivergedError(0, expected));
+}
+
+// The scale that comes of it would let all parameters go bad.
+TEST_P(GradientDivergenceTest, NamesItWhereGradientsAreClipped) {
+  recipe_.clip_norm = 1;
+  const std::string expected = absl::StrCat("the gradient of ", TensorNameOf("linear_2.weight"));
+  EXPECT_EQ(TrainOnBackend(), DivergedError(0, expected));
+}
+
+// Values of a network in float64 hardly overflow: one is put there.
+TEST_F(DivergedValueTest, IsNamedByTheReference) {
+  const auto plan = reference::ReferenceBackend().CompileReference(architecture_, {.batch = 8});
+  const arch::NodeIndex node = *architecture_.FindNode("relu_1");
+  (*plan)->Pin(node, 3, std::numeric_limits<double>::quiet_NaN());
+  EXPECT_EQ(Train(**plan, parameters_, source_, recipe_).status(),
+            DivergedError(0, absl::StrFormat("the value of %05d.relu", node)));
+}
+
+TEST_F(DivergedValueTest, IsNamedByTheCpuBackend) {
+  const arch::NodeIndex node = *architecture_.FindNode("linear_1");
+  const arch::NodeIndex weight = *architecture_.FindNode("linear_1.weight");
+  std::ranges::fill(parameters_.slice(plan_->layout().slot(weight)), 3e38F);
+  EXPECT_EQ(Train(*plan_, parameters_, source_, recipe_).status(),
+            DivergedError(0, absl::StrFormat("the value of %05d.linear", node)));
+}
+
+std::string BackendName(const ::testing::TestParamInfo<bool>& info) {
+  return info.param ? "Reference" : "Cpu";
+}
+
+INSTANTIATE_TEST_SUITE_P(Backends, DivergenceTest, ::testing::Bool(), BackendName);
+INSTANTIATE_TEST_SUITE_P(Backends, GradientDivergenceTest, ::testing::Bool(), BackendName);
 
 TEST_F(TrainLoopTest, AverageOfTheParametersIsWhatIsJudgedAndKept) {
   // The same training without an average shows what is averaged.

@@ -24,7 +24,6 @@ namespace {
 using Clock = std::chrono::steady_clock;
 
 constexpr std::int64_t kBatch = 32;
-constexpr int kRounds = 7;
 
 // A convolution of a kind as kernel_table.h says that it is measured; widths are those of a group.
 ConvolutionProblem ProblemOf(ConvolutionKind kind, std::int64_t channels, std::int64_t filters) {
@@ -63,9 +62,9 @@ class Bench {
   }
 
   // The method whose shortest time is the shortest; the earlier one of equals.
-  absl::StatusOr<Method> Fastest(ConvolutionPass pass) {
+  absl::StatusOr<Method> Fastest(ConvolutionPass pass, int rounds) {
     for (Rival& rival : rivals_) rival.seconds = std::numeric_limits<double>::infinity();
-    for (int round = 0; round < kRounds; ++round) {
+    for (int round = 0; round <= rounds; ++round) {
       for (Rival& rival : rivals_) {
         ASSIGN_OR_RETURN(const double seconds, Time(*rival.implementation, pass));
         if (round > 0) rival.seconds = std::min(rival.seconds, seconds);  // the first warms up
@@ -129,8 +128,8 @@ std::vector<Method> MethodsHere(const Contest& contest) {
   return methods;
 }
 
-absl::Status MeasureContest(std::size_t contest, const std::function<void(double)>& on_progress,
-                            KernelTable& table) {
+absl::Status MeasureContest(std::size_t contest, int rounds,
+                            const std::function<void(double)>& on_progress, KernelTable& table) {
   constexpr std::size_t kCount = KernelTable::kWidths.size();
   const std::vector<Method> methods = MethodsHere(Contests()[contest]);
   if (methods.size() == 1) {
@@ -143,7 +142,7 @@ absl::Status MeasureContest(std::size_t contest, const std::function<void(double
           ProblemOf(Contests()[contest].kind, KernelTable::kWidths[c], KernelTable::kWidths[f]),
           methods);
       for (const ConvolutionPass pass : kConvolutionPasses) {
-        ASSIGN_OR_RETURN(const Method fastest, bench.Fastest(pass));
+        ASSIGN_OR_RETURN(const Method fastest, bench.Fastest(pass, rounds));
         table.Set(contest, pass, c, f, fastest);
       }
     }
@@ -152,31 +151,31 @@ absl::Status MeasureContest(std::size_t contest, const std::function<void(double
   return absl::OkStatus();
 }
 
-absl::StatusOr<KernelTable> Measure(const std::function<void(double)>& on_progress) {
+absl::StatusOr<KernelTable> Measure(int rounds, const std::function<void(double)>& on_progress) {
   const auto count = static_cast<double>(Contests().size());
   KernelTable table;
   for (std::size_t contest = 0; contest < Contests().size(); ++contest) {
     const auto on_part = [&](double part) {
       if (on_progress) on_progress((static_cast<double>(contest) + part) / count);
     };
-    RETURN_IF_ERROR(MeasureContest(contest, on_part, table));
+    RETURN_IF_ERROR(MeasureContest(contest, rounds, on_part, table));
   }
   return table;
 }
 
 }  // namespace
 
-absl::StatusOr<KernelTable> TuneKernels(int threads,
+absl::StatusOr<KernelTable> TuneKernels(const TuneOptions& options,
                                         const std::function<void(double)>& on_progress) {
   if (!WinogradFits(ProblemOf(ConvolutionKind::kTiled3, 1, 1))) {
     return absl::FailedPreconditionError(
         "there is nothing to tune: without AVX-512 all convolutions are direct");
   }
   const int before = omp_get_max_threads();
-  omp_set_num_threads(threads);
+  omp_set_num_threads(options.threads);
   absl::StatusOr<KernelTable> table;
   try {
-    table = Measure(on_progress);
+    table = Measure(options.rounds, on_progress);
   } catch (const dnnl::error& error) {
     table = absl::InternalError(absl::StrCat("oneDNN cannot be measured: ", error.what()));
   }

@@ -9,11 +9,17 @@
 
 namespace graft::engine::cpu {
 
-// Times the methods of each contest in alternation for each pair of widths, with so many threads;
-// takes under a minute, which nothing else on the machine should disturb. `on_progress` gets the
-// part that is done, 0 to 1, and may be null. FAILED_PRECONDITION: this processor has one method
-// only. INTERNAL: oneDNN fails.
-absl::StatusOr<KernelTable> TuneKernels(int threads,
+struct TuneOptions {
+  int threads = 1;
+  // How often each method is timed; its shortest time counts.
+  int rounds = 6;
+};
+
+// Times the methods of each contest in alternation for each pair of widths; takes under a minute,
+// which nothing else on the machine should disturb. `on_progress` gets the part that is done, 0 to
+// 1, and may be null. FAILED_PRECONDITION: this processor has one method only. INTERNAL: oneDNN
+// fails.
+absl::StatusOr<KernelTable> TuneKernels(const TuneOptions& options,
                                         const std::function<void(double)>& on_progress);
 
 }  // namespace graft::engine::cpu

@@ -17,6 +17,7 @@ namespace {
 struct TuneOptions {
   std::string file = "graft.kernels";
   int threads = 1;
+  int rounds = 6;
 };
 
 absl::Status Tune(const TuneOptions& options) {
@@ -24,7 +25,8 @@ absl::Status Tune(const TuneOptions& options) {
   ASSIGN_OR_RETURN(const base::TempDir folder, base::TempDir::Create());
   const std::string measured = folder.Join("kernels");
   ASSIGN_OR_RETURN(const std::string end, RunTrainer({"tune", measured, "--threads-per-trial",
-                                                      absl::StrCat(options.threads)}));
+                                                      absl::StrCat(options.threads), "--rounds",
+                                                      absl::StrCat(options.rounds)}));
   const absl::StatusOr<std::string> table = base::ReadFile(measured);
   if (!table.ok()) return absl::FailedPreconditionError(absl::StrCat("nothing is tuned: ", end));
   RETURN_IF_ERROR(base::WriteFileDurably(options.file, *table));
@@ -43,6 +45,10 @@ void AddTuneCommand(CLI::App& app, Session& session) {
   verb->add_option("--threads", options->threads, "Threads of one trial")
       ->capture_default_str()
       ->check(CLI::Range(1, 1024));
+  verb->add_option("--rounds", options->rounds,
+                   "Measurements of each kernel; more take longer and are steadier")
+      ->capture_default_str()
+      ->check(CLI::Range(1, 1000));
   verb->callback([&session, options] { session.action = [options] { return Tune(*options); }; });
 }
 

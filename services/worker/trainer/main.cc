@@ -46,6 +46,11 @@ struct EvaluateFlags {
   std::string report;
 };
 
+struct TuneFlags {
+  std::string table;
+  int rounds = engine::cpu::TuneOptions().rounds;
+};
+
 absl::StatusOr<engine::cpu::KernelTable> LoadKernelTable(const std::string& path) {
   if (path.empty()) return engine::cpu::KernelTable::Default();
   ASSIGN_OR_RETURN(const std::string text, base::ReadFile(path));
@@ -112,15 +117,17 @@ int Evaluate(const Flags& flags, const EvaluateFlags& files) {
   return kExitFailure;
 }
 
-int Tune(const Flags& flags, const std::string& path) {
+int Tune(const Flags& flags, const TuneFlags& tune) {
   const auto run = [&]() -> absl::Status {
-    ASSIGN_OR_RETURN(
-        const engine::cpu::KernelTable table,
-        engine::cpu::TuneKernels(static_cast<int>(flags.threads_per_trial), [](double done) {
-          std::cerr << "\rmeasured " << static_cast<int>(100 * done) << " %"
-                    << (done < 1 ? "" : "\n") << std::flush;
-        }));
-    return base::WriteFileDurably(path, table.ToText());
+    ASSIGN_OR_RETURN(const engine::cpu::KernelTable table,
+                     engine::cpu::TuneKernels({.threads = static_cast<int>(flags.threads_per_trial),
+                                               .rounds = tune.rounds},
+                                              [](double done) {
+                                                std::cerr << "\rmeasured "
+                                                          << static_cast<int>(100 * done) << " %"
+                                                          << (done < 1 ? "" : "\n") << std::flush;
+                                              }));
+    return base::WriteFileDurably(tune.table, table.ToText());
   };
   const absl::Status status = run();
   if (status.ok()) return 0;
@@ -144,7 +151,7 @@ void AddTrainerOptions(CLI::App& app, Flags& flags) {
 int Main(int argc, char** argv) {
   Flags flags;
   EvaluateFlags files;
-  std::string tune_path;
+  TuneFlags tuned;
   CLI::App app("Runs trials for the graft-worker that starts it; not to be started by hand.",
                kName);
   app.set_version_flag("--version", base::VersionLine(kName));
@@ -155,14 +162,16 @@ int Main(int argc, char** argv) {
   evaluate->add_option("report", files.report, "File for the PredictionReport")->required();
   CLI::App* tune = app.add_subcommand(kTune, "Measures which kernels are fastest here");
   tune->fallthrough();
-  tune->add_option("table", tune_path, "File for the kernel table")->required();
+  tune->add_option("table", tuned.table, "File for the kernel table")->required();
+  tune->add_option("--rounds", tuned.rounds, "Measurements of each kernel")
+      ->check(CLI::Range(1, 1000));
   try {
     app.parse(argc, argv);
     if (!*evaluate && !*tune && flags.socket_fd < 0) throw CLI::RequiredError("--socket-fd");
   } catch (const CLI::ParseError& error) {
     return app.exit(error) == 0 ? 0 : kExitUsage;
   }
-  if (*tune) return Tune(flags, tune_path);
+  if (*tune) return Tune(flags, tuned);
   return *evaluate ? Evaluate(flags, files) : Serve(flags);
 }
 

@@ -18,9 +18,11 @@
 //   evaluate FILE    {"loss", "accuracy"} on the examples of FILE, as of --data, in inference
 //   losses N         {"losses"} of N steps
 //   measure N        {"seconds"} that N steps take
-//   profile N        seconds of a step and of its kernels, and how many reorders of weights it
-//   makes;
-//                    the parameters are of no use after it
+//   profile N        seconds of a step and of its kernels; the parameters are of no use after it
+//   plan             bytes of the plan's memory, of the part for values and gradients
+//   (`arena_bytes`)
+//                    and of the largest sum of those that live at one time; `reorders` of weights
+//                    that a step makes
 //   gradients FILE K {"loss"} of batch K; writes the gradients, and logits under that name
 //   memory           {"idle_bytes", "peak_bytes"} resident before the network was made and at most
 // What goes wrong is answered by {"error"}, and ends the program.
@@ -46,6 +48,7 @@
 #include "common/base/status_macros.h"
 #include "common/config/yaml.h"
 #include "common/engine/cpu/cpu_backend.h"
+#include "common/engine/cpu/plan.h"
 #include "common/engine/cpu/primitive_counts.h"
 #include "common/engine/learning_rate.h"
 #include "common/engine/optimizer.h"
@@ -233,6 +236,7 @@ class Trainer {
       words >> batch;
       return Gradients(argument, batch);
     }
+    if (command == "plan") return DescribePlan();
     if (command == "train") return TrainInOrder(argument);
     if (command == "evaluate") return EvaluateOn(argument);
     const int steps = std::atoi(argument.c_str());
@@ -375,6 +379,17 @@ class Trainer {
     return absl::StrCat("{\"seconds\":", Json(SecondsSince(start)), "}");
   }
 
+  absl::StatusOr<std::string> DescribePlan() {
+    RETURN_IF_ERROR(Step(*plan_));
+    const std::int64_t before = cpu::CountedPrimitives().reorders;
+    RETURN_IF_ERROR(Step(*plan_));
+    const auto& plan = dynamic_cast<const cpu::CpuPlan&>(*plan_);
+    return absl::StrCat("{\"memory_bytes\":", plan.memory_bytes(),
+                        ",\"arena_bytes\":", plan.arena_bytes(),
+                        ",\"largest_live_bytes\":", plan.largest_live_bytes(),
+                        ",\"reorders\":", cpu::CountedPrimitives().reorders - before, "}");
+  }
+
   absl::StatusOr<std::string> Gradients(const std::string& path, std::int64_t batch) {
     const Feed feed = FeedOf(batch);
     RETURN_IF_ERROR(plan_->Forward(Mode::kTraining, feed, *parameters_));
@@ -391,14 +406,12 @@ class Trainer {
     ASSIGN_OR_RETURN(const std::unique_ptr<Plan> plan, MakePlan(&times));
     RETURN_IF_ERROR(Step(*plan));
     times.Take();
-    const std::int64_t reorders_before = cpu::CountedPrimitives().reorders;
     std::vector<double> seconds;
     for (int i = 0; i < steps; ++i) {
       const Clock::time_point start = Clock::now();
       RETURN_IF_ERROR(Step(*plan));
       seconds.push_back(SecondsSince(start));
     }
-    const std::int64_t reorders = cpu::CountedPrimitives().reorders - reorders_before;
     const std::map<std::string, double> in_steps = times.Take();
     times.alone = true;
     std::map<std::string, std::vector<double>> alone;
@@ -414,8 +427,7 @@ class Trainer {
     }
     const double mean = std::accumulate(seconds.begin(), seconds.end(), 0.0) / steps;
     return absl::StrCat("{\"seconds\":", Json(mean), ",\"median_seconds\":", Json(Median(seconds)),
-                        ",\"copy_bytes_per_second\":", Json(CopyBytesPerSecond()),
-                        ",\"reorders\":", reorders / steps, ",\"kernels\":{",
+                        ",\"copy_bytes_per_second\":", Json(CopyBytesPerSecond()), ",\"kernels\":{",
                         absl::StrJoin(kernels, ","), "}}");
   }
 

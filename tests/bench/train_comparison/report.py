@@ -331,6 +331,28 @@ def memory_parts(records):
             *table(MEMORY_HEADER, map(memory_row, missed)), ""]
 
 
+def plan_row(record):
+    megabytes = [f"{record[key] / 1e6:.1f}" for key in
+                 ("memory_bytes", "arena_bytes", "largest_live_bytes")]
+    return (record["network"], str(record["batch"]), *megabytes,
+            f"{record['arena_bytes'] / record['largest_live_bytes']:.3f}", str(record["reorders"]))
+
+
+PLAN_HEADER = ("network", "batch", "plan, MB", "values and gradients, MB", "most that live at once, MB",
+               "ratio", "reorders a step")
+
+
+def plan_parts(records):
+    if not records:
+        return []
+    return ["## Plans", "",
+            "What a plan that trains allocates: values and gradients, placed in one arena by their "
+            "lifetimes, and scratch. No layout of values and gradients can take less than those that "
+            "live at one time. Reorders bring weights of oneDNN's direct convolutions into its layout "
+            "and their gradients back; nothing else is reordered but the images, once a step.", "",
+            *table(PLAN_HEADER, map(plan_row, records)), "", *origin(records), ""]
+
+
 def summary(compared):
     """The mean ratio, and the smallest."""
     ratios = [record["ratio_median"] for record in compared]
@@ -371,6 +393,7 @@ def write(results, path):
                  *table(("network", "reason"), unsupported_rows(missing)), ""]
     text += [*origin(records), ""]
     folder = results.parent
+    text += plan_parts(load(folder / "plans.jsonl"))
     text += curve_parts(supported(load(folder / "loss_curves.jsonl", "form", "data")),
                         supported(load(folder / "warmed_loss_curves.jsonl", "data", "warmup_steps")))
     text += accuracy_parts(supported(load(folder / "accuracy.jsonl", "data", "epochs", "arm", "seed")))

@@ -1,5 +1,7 @@
 #include "common/engine/cpu/cpu_backend.h"
 
+#include <omp.h>
+
 #include <dnnl.hpp>
 
 #include "absl/status/status.h"
@@ -39,6 +41,12 @@ std::string IsaName() {
 
 absl::StatusOr<std::unique_ptr<Plan>> CpuBackend::Compile(const arch::Architecture& architecture,
                                                           const PlanOptions& options) {
+  // oneDNN's threads would wait for ever for those that do not come.
+  if (options_.threads > omp_get_thread_limit()) {
+    return absl::FailedPreconditionError(absl::StrCat("a plan of ", options_.threads,
+                                                      " threads: OMP_THREAD_LIMIT allows ",
+                                                      omp_get_thread_limit()));
+  }
   RETURN_IF_ERROR(CheckCompilable(architecture, options));
   RETURN_IF_ERROR(CheckKernels(architecture, options.precision, name(), HasKernel));
   try {

@@ -42,7 +42,8 @@ class CpuBackend final : public Backend {
  public:
   explicit CpuBackend(const CpuBackendOptions& options = {}) : options_(options) {}
 
-  // RESOURCE_EXHAUSTED: the plan would take more memory than it may. INTERNAL: oneDNN refuses a
+  // RESOURCE_EXHAUSTED: the plan would take more memory than it may. FAILED_PRECONDITION: the
+  // environment's OMP_THREAD_LIMIT is below the threads of a plan. INTERNAL: oneDNN refuses a
   // layer.
   absl::StatusOr<std::unique_ptr<Plan>> Compile(const arch::Architecture& architecture,
                                                 const PlanOptions& options) override;

@@ -4,6 +4,7 @@
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 #include <malloc.h>
+#include <omp.h>
 
 #include <algorithm>
 #include <array>
@@ -190,6 +191,7 @@ arch::Architecture Wide() {
 }
 
 TEST(CpuPlanTest, ThreadsThatShareAStepComputeWhatOneDoes) {
+  if (omp_get_thread_limit() < 3) GTEST_SKIP() << "OMP_THREAD_LIMIT is below 3";
   const arch::Architecture network = Wide();
   constexpr std::int64_t kBatch = 20;
   const Examples examples(network, kBatch, 3);

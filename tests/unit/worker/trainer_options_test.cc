@@ -2,6 +2,7 @@
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
+#include <cstdlib>
 #include <memory>
 #include <optional>
 #include <string>
@@ -35,8 +36,9 @@ class TrainerOptionsTest : public ::testing::Test {
     return TrainerSupervisor::Start(options);
   }
 
-  v1::TrialEnded Run(TrainerSupervisor& trainer) {
-    const trial::TrialSpec spec = runner::TinyInitSpec();
+  v1::TrialEnded Run(TrainerSupervisor& trainer, std::int64_t threads = 1) {
+    trial::TrialSpec spec = runner::TinyInitSpec();
+    spec.recipe.threads = threads;
     v1::StartTrial start;
     start.set_trial("t");
     *start.mutable_spec() = wire::ToProto(spec);
@@ -82,6 +84,16 @@ TEST_F(TrainerOptionsTest, KernelTableIsPartOfTheNumericsClass) {
   EXPECT_THAT((*own)->numerics_class(), HasSubstr("kernels-" + direct.Digest()));
   EXPECT_NE((*own)->numerics_class(), (*shipped)->numerics_class());
   EXPECT_TRUE(Run(**own).has_result());
+}
+
+// oneDNN would wait for ever for threads that do not come.
+TEST_F(TrainerOptionsTest, TrialOfMoreThreadsThanTheEnvironmentAllowsFails) {
+  setenv("OMP_THREAD_LIMIT", "1", /*replace=*/1);
+  const auto trainer = Start({.threads_per_trial = 2});
+  unsetenv("OMP_THREAD_LIMIT");
+  ASSERT_TRUE(trainer.ok()) << trainer.status();
+  EXPECT_THAT(Run(**trainer, /*threads=*/2).failure().message(),
+              HasSubstr("OMP_THREAD_LIMIT allows 1"));
 }
 
 TEST_F(TrainerOptionsTest, DamagedOrMissingKernelTableKeepsTheTrainerFromStarting) {

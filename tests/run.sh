@@ -31,7 +31,7 @@ case $tier in
   all) purposes+=(all lint) select=() ;;
   sanitize) preset=asan-ubsan ;;
   # GNU's OpenMP cannot be followed: what it shares would count as races.
-  tsan) preset=tsan select=(--label-regex core) && export OMP_THREAD_LIMIT=1 ;;
+  tsan) preset=tsan select=(--label-regex core) && export OMP_NUM_THREADS=1 OMP_THREAD_LIMIT=1 ;;
   coverage) purposes+=(coverage) preset=coverage ;;
 esac
 [[ -n $filter ]] && select+=(--tests-regex "$filter")

@@ -8,6 +8,7 @@
 #include "absl/strings/str_cat.h"
 #include "common/base/status_macros.h"
 #include "common/engine/cpu/kernel_registry.h"
+#include "common/engine/cpu/parallel.h"
 #include "common/engine/cpu/plan.h"
 #include "common/engine/graph_checks.h"
 
@@ -41,12 +42,7 @@ std::string IsaName() {
 
 absl::StatusOr<std::unique_ptr<Plan>> CpuBackend::Compile(const arch::Architecture& architecture,
                                                           const PlanOptions& options) {
-  // oneDNN's threads would wait for ever for those that do not come.
-  if (options_.threads > omp_get_thread_limit()) {
-    return absl::FailedPreconditionError(absl::StrCat("a plan of ", options_.threads,
-                                                      " threads: OMP_THREAD_LIMIT allows ",
-                                                      omp_get_thread_limit()));
-  }
+  RETURN_IF_ERROR(CheckThreads(options_.threads));
   RETURN_IF_ERROR(CheckCompilable(architecture, options));
   RETURN_IF_ERROR(CheckKernels(architecture, options.precision, name(), HasKernel));
   try {
@@ -61,6 +57,12 @@ std::string CpuBackend::numerics() const {
   return absl::StrCat("onednn-", version->major, ".", version->minor, ".", version->patch, "/",
                       IsaName(), "/kernels-", options_.kernels.Digest(), "/threads-",
                       options_.threads);
+}
+
+absl::Status CheckThreads(int threads) {
+  if (threads <= omp_get_thread_limit()) return absl::OkStatus();
+  return absl::FailedPreconditionError(absl::StrCat(
+      "OMP_THREAD_LIMIT allows ", omp_get_thread_limit(), " of ", threads, " threads"));
 }
 
 bool HasKernel(std::string_view op, recipe::Precision) { return FindKernel(op) != nullptr; }

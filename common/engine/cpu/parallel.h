@@ -10,6 +10,10 @@
 
 namespace graft::engine::cpu {
 
+// FAILED_PRECONDITION: the environment's OMP_THREAD_LIMIT is below `threads`; oneDNN's would wait
+// for ever for those that do not come.
+absl::Status CheckThreads(int threads);
+
 // Calls visit(first, count) for consecutive parts of [0, total), a part a thread. For loops whose
 // results do not depend on the parts; `work` is about how many elements they touch: few are not
 // worth waking threads.

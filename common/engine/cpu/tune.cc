@@ -17,6 +17,7 @@
 #include "common/base/status_macros.h"
 #include "common/engine/cpu/arena.h"
 #include "common/engine/cpu/convolution_method.h"
+#include "common/engine/cpu/parallel.h"
 
 namespace graft::engine::cpu {
 namespace {
@@ -167,6 +168,7 @@ absl::StatusOr<KernelTable> Measure(int rounds, const std::function<void(double)
 
 absl::StatusOr<KernelTable> TuneKernels(const TuneOptions& options,
                                         const std::function<void(double)>& on_progress) {
+  RETURN_IF_ERROR(CheckThreads(options.threads));
   if (!WinogradFits(ProblemOf(ConvolutionKind::kTiled3, 1, 1))) {
     return absl::FailedPreconditionError(
         "there is nothing to tune: without AVX-512 all convolutions are direct");

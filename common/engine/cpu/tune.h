@@ -11,14 +11,14 @@ namespace graft::engine::cpu {
 
 struct TuneOptions {
   int threads = 1;
-  // How often each method is timed; its shortest time counts.
+  // How often each method is timed, at least once; its shortest time counts.
   int rounds = 6;
 };
 
-// Times the methods of each contest in alternation for each pair of widths; takes under a minute,
-// which nothing else on the machine should disturb. `on_progress` gets the part that is done, 0 to
-// 1, and may be null. FAILED_PRECONDITION: this processor has one method only. INTERNAL: oneDNN
-// fails.
+// Times the methods of each contest in alternation for each pair of widths; with six rounds it
+// takes under a minute, which nothing else on the machine should disturb. `on_progress` gets the
+// part that is done, 0 to 1, and may be null. FAILED_PRECONDITION: this processor has one method
+// only, or the environment's OMP_THREAD_LIMIT is below the threads. INTERNAL: oneDNN fails.
 absl::StatusOr<KernelTable> TuneKernels(const TuneOptions& options,
                                         const std::function<void(double)>& on_progress);
 

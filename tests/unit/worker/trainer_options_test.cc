@@ -88,9 +88,12 @@ TEST_F(TrainerOptionsTest, KernelTableIsPartOfTheNumericsClass) {
 
 // oneDNN would wait for ever for threads that do not come.
 TEST_F(TrainerOptionsTest, TrialOfMoreThreadsThanTheEnvironmentAllowsFails) {
+  const char* const before = std::getenv("OMP_THREAD_LIMIT");
+  const std::string limit = before == nullptr ? "" : before;
   setenv("OMP_THREAD_LIMIT", "1", /*replace=*/1);
   const auto trainer = Start({.threads_per_trial = 2});
   unsetenv("OMP_THREAD_LIMIT");
+  if (before != nullptr) setenv("OMP_THREAD_LIMIT", limit.c_str(), /*replace=*/1);
   ASSERT_TRUE(trainer.ok()) << trainer.status();
   EXPECT_THAT(Run(**trainer, /*threads=*/2).failure().message(),
               HasSubstr("OMP_THREAD_LIMIT allows 1"));

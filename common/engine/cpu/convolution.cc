@@ -150,11 +150,11 @@ class Convolution final : public Kernel {
       folded_result_ = context.folded_chain().result;
     }
     const bool adds = uses_[kX] == GradientUse::kAdd;
-    const std::int64_t data_gradient = adds ? context.options.batch * problem_.x.elements() : 0;
-    const bool tensors = problem_.folded || problem_.weight_gradient;
-    const std::int64_t tensor_elements =
-        tensors ? RoundUp(weight_elements_) + problem_.y.channels : 0;
-    context.NeedScratch((method_scratch_ + std::max(data_gradient, tensor_elements)) * kFloatBytes);
+    const std::int64_t dx = adds ? context.options.batch * problem_.x.elements() : 0;
+    const std::int64_t dbias = problem_.weight_gradient ? problem_.y.channels : 0;
+    const std::int64_t folded = problem_.folded ? weight_elements_ + problem_.y.channels : 0;
+    const std::int64_t most = std::max({dx, OwnWeightGradient() + dbias, folded});
+    context.NeedScratch((method_scratch_ + most) * kFloatBytes);
   }
 
   absl::Status Forward(const Run& run) override {
@@ -183,10 +183,16 @@ class Convolution final : public Kernel {
 
   float* OwnScratch(const Run& run) const { return run.scratch + method_scratch_; }
 
+  // Elements of a weight gradient that cannot be written where it belongs.
+  std::int64_t OwnWeightGradient() const {
+    const bool own = problem_.weight_gradient && uses_[kWeight] != GradientUse::kWrite;
+    return own ? weight_elements_ : 0;
+  }
+
   absl::Status FoldedForward(const Run& run, const float* bias) {
     const std::span<const float> weight(run.value(weight_), weight_elements_);
     float* const folded_weight = OwnScratch(run);
-    float* const folded_bias = folded_weight + RoundUp(weight_elements_);
+    float* const folded_bias = folded_weight + weight_elements_;
     FoldNorm(*folded_norm_, run, {weight, bias}, folded_weight,
              {folded_bias, static_cast<std::size_t>(problem_.y.channels)});
     return method_.FoldedForward(run.count, run.value(x_), folded_weight, folded_bias, run.scratch,
@@ -196,7 +202,7 @@ class Convolution final : public Kernel {
   absl::Status PassWeightGradient(const Run& run) {
     const bool direct = uses_[kWeight] == GradientUse::kWrite;
     float* const dweight = direct ? run.gradient(weight_) : OwnScratch(run);
-    float* const dbias = OwnScratch(run) + RoundUp(weight_elements_);
+    float* const dbias = OwnScratch(run) + OwnWeightGradient();
     RETURN_IF_ERROR(method_.WeightGradient(run.count, run.value(x_), run.gradient(y_), run.scratch,
                                            dweight, dbias));
     if (uses_[kWeight] == GradientUse::kAdd) {

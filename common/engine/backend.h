@@ -74,7 +74,8 @@ class Plan {
 
   // For a Forward in kTraining that gave what is not finite: repeats it, and returns the first node
   // in the order of computation whose value holds a NaN or an infinity, inputs first; of nodes that
-  // the plan computes as one, the last. None if all are finite.
+  // the plan computes as one, the last. None if all are finite. Moves statistics once more; Value
+  // and Backward need another Forward then.
   virtual absl::StatusOr<std::optional<arch::NodeIndex>> FindNonFinite(
       const Feed& feed, ParameterVector& parameters) = 0;
 

@@ -14,10 +14,11 @@
 
 namespace graft::engine {
 
-// OUT_OF_RANGE with a payload that marks it: at step `step` (from 0) `tensor` was the first to hold
-// a NaN or an infinity. `tensor` is "00003.weight", a parameter that the step moved; "the gradient
-// of 00003.weight"; "the value of 00004.relu", a node of the training graph; or "the loss" of
-// images that are not trained on.
+// OUT_OF_RANGE with a payload that marks it: at step `step` (from 0) `tensor` was found to hold a
+// NaN or an infinity, and nothing that it is computed from. `tensor` is "the value of 00004.relu",
+// a node of the training graph; "the gradient of 00003.weight"; "00003.weight", a parameter that
+// the step moved, or a batch norm's statistic, which is looked at after each epoch alone; or "the
+// loss" of images that are not trained on.
 absl::Status DivergedError(std::int64_t step, std::string_view tensor);
 
 // Whether `status` was made by DivergedError.

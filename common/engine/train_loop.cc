@@ -141,9 +141,11 @@ class Trainer {
     if (AllFinite(parameters_.values().first(size))) return absl::OkStatus();
     std::optional<std::string> gradient =
         NonFiniteGradient(plan_.architecture(), plan_.layout(), gradients_);
-    return DivergedError(steps_ - 1, gradient ? absl::StrCat("the gradient of ", *gradient)
-                                              : *NonFiniteParameter(plan_.architecture(),
-                                                                    plan_.layout(), parameters_));
+    // Of inherited parameters that are bad from the start, no step is to blame.
+    const std::int64_t step = std::max<std::int64_t>(steps_ - 1, 0);
+    return DivergedError(
+        step, gradient ? absl::StrCat("the gradient of ", *gradient)
+                       : *NonFiniteParameter(plan_.architecture(), plan_.layout(), parameters_));
   }
 
   Plan& plan_;

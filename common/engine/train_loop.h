@@ -44,9 +44,9 @@ struct TrainResult {
 // Trains `parameters` in place by the recipe, of which it follows all but what belongs to plan and
 // source (batch, threads, frozen tensors, augmentation, mixing, label smoothing). With a moving
 // average that is what `parameters` hold at the end. Equal arguments give equal bits. Errors:
-// DivergedError, with `parameters` as they were at that step; those of the source, the plan and the
-// callback; INVALID_ARGUMENT: the plan does not have the form above, lacks its targets, or an epoch
-// is empty.
+// DivergedError, with `parameters` as they were at that step but for statistics; those of the
+// source, the plan and the callback; INVALID_ARGUMENT: the plan does not have the form above, lacks
+// its targets, or an epoch is empty.
 absl::StatusOr<TrainResult> Train(Plan& plan, ParameterVector& parameters, BatchSource& source,
                                   const recipe::Recipe& recipe,
                                   const TrainCallbacks& callbacks = {});

@@ -1,8 +1,12 @@
 #include "common/runner/runner.h"
 
+#include <algorithm>
 #include <cmath>
+#include <cstdint>
 #include <memory>
 #include <new>
+#include <optional>
+#include <string>
 #include <system_error>
 #include <utility>
 #include <variant>
@@ -158,7 +162,8 @@ class Training {
     if (std::isfinite(evaluation.loss)) return evaluation;
     const std::optional<std::string> parameter = engine::NonFiniteParameter(
         evaluation_plan_->architecture(), evaluation_plan_->layout(), network);
-    return engine::DivergedError(steps_, parameter.value_or("the loss"));
+    return engine::DivergedError(std::max<std::int64_t>(steps_ - 1, 0),
+                                 parameter.value_or("the loss"));
   }
 
   Training(const TrialSpec& spec, const Examples& examples,

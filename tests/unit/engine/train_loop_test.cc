@@ -181,6 +181,11 @@ TEST_P(DivergenceTest, OfImagesNamesTheInput) {
   EXPECT_EQ(status.code(), absl::StatusCode::kOutOfRange);
 }
 
+TEST_P(DivergenceTest, OfAParameterThatWasBadFromTheStartNamesIt) {
+  Fill("linear_1.bias", {0, std::numeric_limits<float>::infinity()});
+  EXPECT_EQ(TrainOnBackend(), DivergedError(0, TensorNameOf("linear_1.bias")));
+}
+
 TEST_P(DivergenceTest, OfAStepNamesTheFirstParameterThatItMoved) {
   recipe_.optimizer = recipe::SgdOptions{.learning_rate = 3e38, .momentum = 0, .weight_decay = 0};
   Fill("batch_norm_1.scale", {1e3F});  // large features have large gradients

@@ -367,7 +367,7 @@ TEST_P(RunnerTest, AbsurdLearningRateDiverges) {
   trial::TrialSpec spec = TinyInitSpec(20);
   spec.recipe.optimizer = recipe::SgdOptions{.learning_rate = 1e6, .weight_decay = 1};
   EXPECT_EQ(KindOfRun(spec), FailureKind::kDiverged);
-  EXPECT_THAT(message_, ContainsRegex("[0-9]{5}\\.[a-z]+ is not finite at step [0-9]+"));
+  EXPECT_THAT(message_, ContainsRegex("[0-9]{5}\\.[a-z_]+ is not finite at step [0-9]+"));
 }
 
 TEST_P(RunnerTest, StopEndsTheRunBetweenSteps) {

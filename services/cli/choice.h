@@ -6,17 +6,18 @@
 #include <map>
 #include <string>
 
+#include "absl/strings/ascii.h"
 #include "absl/strings/str_cat.h"
 #include "absl/strings/str_join.h"
 
 namespace graft::cli {
 
-// For CLI::Option::transform: an option of an enumeration takes the name of a choice. Another one
-// is a usage error that lists them.
+// For CLI::Option::transform: an option of an enumeration takes the name of a choice, which is in
+// small letters, in any case. Another one is a usage error that lists them.
 template <typename Enum>
 CLI::Validator OneOf(const std::map<std::string, Enum>& choices) {
   return {[choices](std::string& text) -> std::string {
-            const auto chosen = choices.find(text);
+            const auto chosen = choices.find(absl::AsciiStrToLower(text));
             if (chosen == choices.end()) {
               const auto name = [](std::string* out, const auto& choice) { *out += choice.first; };
               return absl::StrCat("expected one of ", absl::StrJoin(choices, ", ", name),

@@ -77,7 +77,6 @@ TEST_P(UsageTest, WrongArgumentsExitWithStatusTwoAndSayWhatIsExpected) {
 INSTANTIATE_TEST_SUITE_P(
     All, UsageTest,
     ::testing::Values(std::vector<std::string>{"list", "--label", "bad"},
-                      std::vector<std::string>{"list", "--output", "xml"},
                       std::vector<std::string>{"list", "--server", "no-port"},
                       std::vector<std::string>{"dataset", "list", "--weight-store", "host:port"},
                       std::vector<std::string>{"local", "--listen", "7070"},
@@ -88,6 +87,11 @@ INSTANTIATE_TEST_SUITE_P(
 TEST(DatasetUsageTest, GreyAndColourExcludeEachOther) {
   EXPECT_THAT(OutputOfMisuse({"dataset", "add", "name", "dir", "--grey", "--colour"}),
               AllOf(HasSubstr("--grey"), HasSubstr("--colour")));
+}
+
+TEST(OutputUsageTest, UnknownFormatIsRefusedWithThoseThereAre) {
+  EXPECT_THAT(OutputOfMisuse({"list", "--output", "xml"}),
+              AllOf(HasSubstr("--output"), HasSubstr("json, table"), HasSubstr("xml")));
 }
 
 TEST(DatasetUsageTest, UnknownFormatIsRefusedWithThoseThereAre) {

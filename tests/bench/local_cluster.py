@@ -23,14 +23,20 @@ class LocalCluster:
         log = self.directory / "local.log"
         with open(log, "wb") as file:
             self.process = subprocess.Popen(self.command, stdout=file, stderr=file)
+        try:
+            self.await_ready(log)
+        except BaseException:
+            self.__exit__()
+            raise
+        self.server = (self.directory / "endpoint").read_text(encoding="ascii").strip()
+        return self
+
+    def await_ready(self, log):
         deadline = time.monotonic() + START_SECONDS
         while not re.search(rb"^ready", log.read_bytes(), re.MULTILINE):
             if self.process.poll() is not None or time.monotonic() > deadline:
-                self.process.terminate()
                 sys.exit("the cluster does not start: " + log.read_text(encoding="utf-8"))
             time.sleep(0.1)
-        self.server = (self.directory / "endpoint").read_text(encoding="ascii").strip()
-        return self
 
     def __exit__(self, *unused):
         self.process.terminate()

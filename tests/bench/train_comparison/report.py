@@ -100,23 +100,31 @@ from itself, and about as early. The *smooth* form of a network, with SiLU and a
 place, has no jumps; there the difference is what the engines' rounding does to the training."""
 
 
+def agreeing(records, key=""):
+    """The networks of which all records agree throughout."""
+    apart = {record["network"] for record in records
+             if record["steps_within_bound" + key] < record["steps"]}
+    return {record["network"] for record in records} - apart
+
+
 def curve_summary(curves, warmed):
     """How many networks agree, in each way in which they are compared."""
-    def largest(form, key):
-        return max(record[key] for record in curves if record["form"] == form)
-    published = [record for record in curves if record["form"] == "published"]
-    gentle = {record["network"] for record in published + warmed
-              if record["steps_within_bound"] == record["steps"] and record["fall"] >= FALL}
-    lines = [f"Of {len(published)} networks, losses at equal weights differ by at most "
-             f"{largest('published', 'loss_difference_at_equal_weights'):.1e} at each step"]
-    if any(record["form"] == "smooth" for record in curves):
-        lines.append(f"the smooth forms' curves by at most {largest('smooth', 'largest_difference'):.1e}")
-    for key, whose in (("", "the published ones' to PyTorch's"), ("_nudged", "PyTorch's to its own")):
-        count = sum(record["steps_within_bound" + key] == record["steps"] for record in published)
-        lines.append(f"by less than 1e-3 throughout: {whose} on {count}")
+    forms = {form: [record for record in curves if record["form"] == form]
+             for form in ("published", "smooth")}
+    published = forms["published"]
+    lines = [f"Of {len({record['network'] for record in published})} networks, losses at equal weights "
+             f"differ by at most {max(record['loss_difference_at_equal_weights'] for record in published):.1e} "
+             "at each step"]
+    if forms["smooth"]:
+        largest = max(record["largest_difference"] for record in forms["smooth"])
+        lines.append(f"the smooth forms' curves by at most {largest:.1e}")
+    lines.append(f"the published ones' by less than 1e-3 throughout on {len(agreeing(published))}, PyTorch's "
+                 f"to its own on {len(agreeing(published, '_nudged'))}")
     if warmed:
-        lines.append(f"at the rate or with a warm-up at which the loss still falls by {percent(FALL)}, "
-                     f"the published ones' on {len(gentle)}: {', '.join(sorted(gentle))}")
+        gentle = sorted({record["network"] for record in published + warmed
+                         if record["steps_within_bound"] == record["steps"] and record["fall"] >= FALL})
+        lines.append(f"with a warm-up of some length, while the loss falls by {percent(FALL)} at least, on "
+                     f"{len(gentle)}: {', '.join(gentle)}")
     return "; ".join(lines) + "."
 
 
@@ -130,7 +138,7 @@ def warmed_row(record):
 WARMED_HEADER = ("network", "warm-up, steps", *FREE_RUNNING_HEADER)
 
 WARMED_TEXT = """The published networks again, with a warm-up: their rate grows in a straight line over so many
-steps (938 are an epoch). How far the curves part hangs on the length of the steps, not on the engine."""
+steps. How far the curves part hangs on the length of the steps, not on the engine."""
 
 
 def warmed_parts(curves):
@@ -155,7 +163,7 @@ Graft's by oneDNN's convolutions alone."""
 
 
 def curve_parts(curves, warmed):
-    if not curves:
+    if not any(record["form"] == "published" for record in curves):
         return []
     return [CURVE_TEXT, "", curve_summary(curves, warmed), "", *table(CURVE_HEADER, map(curve_row, curves)), *warmed_parts(warmed), "",
             EQUAL_WEIGHTS_TEXT, "", *table(EQUAL_WEIGHTS_HEADER, map(equal_weights_row, curves)), "",
@@ -393,7 +401,7 @@ def write(results, path):
                  *table(("network", "reason"), unsupported_rows(missing)), ""]
     text += [*origin(records), ""]
     folder = results.parent
-    text += plan_parts(load(folder / "plans.jsonl"))
+    text += plan_parts(supported(load(folder / "plans.jsonl")))
     text += curve_parts(supported(load(folder / "loss_curves.jsonl", "form", "data")),
                         supported(load(folder / "warmed_loss_curves.jsonl", "data", "warmup_steps")))
     text += accuracy_parts(supported(load(folder / "accuracy.jsonl", "data", "epochs", "arm", "seed")))

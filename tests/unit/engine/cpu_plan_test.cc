@@ -382,8 +382,7 @@ TEST(CpuPlanTest, PlanBeyondTheMemoryLimitIsRefusedWithWhatItWouldTake) {
             absl::StatusCode::kResourceExhausted);
 }
 
-#if !defined(__SANITIZE_ADDRESS__) && !defined(__SANITIZE_THREAD__)
-// Sanitizers have heaps of their own, which do not tell.
+// 0 under sanitizers, whose heaps do not tell.
 std::int64_t HeapBytes() {
   const struct mallinfo2 info = mallinfo2();
   return static_cast<std::int64_t>(info.uordblks + info.hblkhd);
@@ -391,6 +390,7 @@ std::int64_t HeapBytes() {
 
 // Large filters, few positions: what belongs to weights would stand out.
 TEST(CpuPlanTest, MemoryLimitCountsWhatThePlanTakes) {
+  if (HeapBytes() == 0) GTEST_SKIP() << "this heap does not tell its size";
   const arch::Architecture architecture = testing::WithLoss(testing::Classifier(
       {256, 4, 4}, {Conv(768), Layer("batch_norm"), Layer("relu"), Conv(768), Layer("batch_norm"),
                     Layer("flatten"), Layer("linear", {{"units", std::int64_t{256}}})}));
@@ -410,7 +410,6 @@ TEST(CpuPlanTest, MemoryLimitCountsWhatThePlanTakes) {
     }
   }
 }
-#endif
 
 // Nothing can take less than what is live at one time; the layout takes little more.
 TEST(CpuPlanTest, ArenaIsHardlyLargerThanWhatLivesAtOneTime) {

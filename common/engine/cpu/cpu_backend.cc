@@ -1,7 +1,5 @@
 #include "common/engine/cpu/cpu_backend.h"
 
-#include <omp.h>
-
 #include <dnnl.hpp>
 
 #include "absl/status/status.h"
@@ -57,12 +55,6 @@ std::string CpuBackend::numerics() const {
   return absl::StrCat("onednn-", version->major, ".", version->minor, ".", version->patch, "/",
                       IsaName(), "/kernels-", options_.kernels.Digest(), "/threads-",
                       options_.threads);
-}
-
-absl::Status CheckThreads(int threads) {
-  if (threads <= omp_get_thread_limit()) return absl::OkStatus();
-  return absl::FailedPreconditionError(absl::StrCat(
-      "OMP_THREAD_LIMIT allows ", omp_get_thread_limit(), " of ", threads, " threads"));
 }
 
 bool HasKernel(std::string_view op, recipe::Precision) { return FindKernel(op) != nullptr; }

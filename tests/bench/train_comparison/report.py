@@ -4,6 +4,7 @@ import statistics
 import sys
 
 import networks
+from markdown import table
 
 COLOURS = {1: "#1f77b4", 2: "#ff7f0e"}  # by threads
 
@@ -28,11 +29,6 @@ def load(path, *further):
                *(record[key] for key in further))
         records[key] = record
     return [records[key] for key in sorted(records)]
-
-
-def table(header, rows):
-    return ["| " + " | ".join(header) + " |", "|" + "---|" * len(header)] + \
-        ["| " + " | ".join(row) + " |" for row in rows]
 
 
 def percent(share):

@@ -6,7 +6,7 @@ namespace graft::engine {
 
 // Raise it by hand with every change that may alter the bits that training computes: kernels, order
 // of summation, optimiser, schedule, initialisers, dropout masks, augmentation.
-inline constexpr int kEngineNumericsVersion = 5;
+inline constexpr int kEngineNumericsVersion = 6;
 
 }  // namespace graft::engine
 

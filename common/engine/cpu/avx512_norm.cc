@@ -49,7 +49,18 @@ GRAFT_INLINE __mmask16 IsAbove(Register z, Register floor) {
   return _mm512_cmp_ps_mask(z, floor, _CMP_GT_OQ);
 }
 
-// kVectors vectors of each of some rows, whose coefficients are kept in registers.
+// f(offset in the block, position in the period, lanes) for all vectors of a block, in order.
+template <typename F>
+GRAFT_INLINE void ForEachVectorOf(const NormBlock& block, F f) {
+  for (int64_t start = 0; start < block.size; start += block.period) {
+    const int64_t length = Smaller(block.period, block.size - start);
+    int64_t t = 0;
+    for (; t + kLanes <= length; t += kLanes) f(start + t, t, V::kAll);
+    if (t < length) f(start + t, t, LanesOf(length - t));
+  }
+}
+
+// kVectors vectors of each of some rows, whose sums are kept in registers.
 template <int kVectors>
 struct Tile {
   int64_t rows;
@@ -68,80 +79,74 @@ struct Tile {
     GRAFT_UNROLLED for (int v = 0; v < kVectors; ++v)
         V::Store(to + t + v * kLanes, lanes(v), from[v]);
   }
-  template <typename C>
-  GRAFT_INLINE void Load(const NormCoefficients& by, C (&to)[kVectors]) const {
-    GRAFT_UNROLLED for (int v = 0; v < kVectors; ++v) to[v] = C(by, t + v * kLanes, lanes(v));
-  }
-  // f(v, offset) for the vectors of all rows.
-  template <typename F>
-  GRAFT_INLINE void ForEach(F f) const {
-    int64_t at = offset;
-    for (int64_t row = 0; row < rows; ++row, at += step) {
-      GRAFT_UNROLLED for (int v = 0; v < kVectors; ++v) f(v, at + v * kLanes);
-    }
-  }
 };
 
-constexpr int64_t kWidest = 4 * kLanes;
+// f(a tile of so many vectors, 1 to kMost).
+template <int kMost, typename F>
+GRAFT_INLINE void WithVectors(int64_t vectors, const Tile<1>& of, F f) {
+  if (vectors == kMost) return f(Tile<kMost>{of.rows, of.step, of.offset, of.t, of.last});
+  if constexpr (kMost > 1) WithVectors<kMost - 1>(vectors, of, f);
+}
 
 // f(a tile) for all tiles of so many rows of `length` elements.
 template <typename F>
 GRAFT_INLINE void ForEachTileOfRows(int64_t rows, int64_t length, int64_t step, int64_t offset,
                                     F f) {
+  constexpr int64_t kWidest = kNormSumVectors * kLanes;
   for (int64_t t = 0; t < length; t += kWidest) {
     const int64_t left = Smaller(kWidest, length - t);
     const int64_t vectors = (left + kLanes - 1) / kLanes;
     const __mmask16 last = LanesOf(left - (vectors - 1) * kLanes);
-    if (vectors == 4) f(Tile<4>{rows, step, offset + t, t, last});
-    if (vectors == 3) f(Tile<3>{rows, step, offset + t, t, last});
-    if (vectors == 2) f(Tile<2>{rows, step, offset + t, t, last});
-    if (vectors == 1) f(Tile<1>{rows, step, offset + t, t, last});
+    WithVectors<kNormSumVectors>(vectors, {rows, step, offset + t, t, last}, f);
   }
 }
 
-// f(a tile) for all tiles of a block. Rows go together where one tile covers them: what does not
-// fit into a cache is read fastest in order.
+// f(a tile) for all tiles of a block. Rows go together where one tile covers them, else some of
+// them: what does not fit into a cache is read fastest in order.
 template <typename F>
 GRAFT_INLINE void ForEachTile(const NormBlock& block, F f) {
-  const int64_t rows = block.size / block.period;
-  if (block.period == kWidest) {
-    ForEachTileOfRows(rows, block.period, block.period, 0, f);
-  } else {
-    for (int64_t row = 0; row < rows; ++row) {
-      ForEachTileOfRows(1, block.period, block.period, row * block.period, f);
-    }
+  const int64_t period = block.period;
+  const int64_t rows = block.size / period;
+  const int64_t together = period <= kNormSumVectors * kLanes ? rows : 8;
+  for (int64_t row = 0; row < rows; row += together) {
+    ForEachTileOfRows(Smaller(together, rows - row), period, period, row * period, f);
   }
-  ForEachTileOfRows(1, block.size % block.period, block.period, rows * block.period, f);
+  ForEachTileOfRows(1, block.size % period, period, rows * period, f);
 }
 
 void SumMoments(const NormBlock& block, const float* mean, const float* x, float* first,
                 float* second) {
   ForEachTile(block, [&](auto tile) {
     constexpr int kVectors = decltype(tile)::vectors;
-    Register means[kVectors], sums[kVectors], squares[kVectors];
-    tile.Load(mean, means);
+    const float* const means = mean + tile.t;
+    const float* from = x + tile.offset;
+    Register sums[kVectors], squares[kVectors];
     tile.Load(first, sums);
     tile.Load(second, squares);
-    tile.ForEach([&](int v, int64_t offset) __attribute__((always_inline)) {
-      const Register centred = _mm512_sub_ps(V::Load(tile.lanes(v), x + offset), means[v]);
-      sums[v] = _mm512_add_ps(sums[v], centred);
-      squares[v] = _mm512_add_ps(squares[v], _mm512_mul_ps(centred, centred));
-    });
+    for (int64_t row = 0; row < tile.rows; ++row, from += tile.step) {
+      GRAFT_UNROLLED for (int v = 0; v < kVectors; ++v) {
+        const __mmask16 lanes = tile.lanes(v);
+        const Register centred =
+            _mm512_sub_ps(V::Load(lanes, from + v * kLanes), V::Load(lanes, means + v * kLanes));
+        sums[v] = _mm512_add_ps(sums[v], centred);
+        squares[v] = _mm512_add_ps(squares[v], _mm512_mul_ps(centred, centred));
+      }
+    }
     tile.Store(sums, first);
     tile.Store(squares, second);
   });
 }
 
-void Normalise(const NormBlock& block, const NormCoefficients& by, const float* x, float* y) {
+void Normalise(const NormBlock& block, const NormCoefficients& coefficients, const float* x,
+               float* y) {
+  const NormCoefficients by = coefficients;  // a store might change the original
   const Register floor = V::Same(by.floor);
-  ForEachTile(block, [&](auto tile) {
-    Coefficients at[decltype(tile)::vectors];
-    tile.Load(by, at);
-    tile.ForEach([&](int v, int64_t offset) __attribute__((always_inline)) {
-      const Register z = at[v].Scaled(at[v].Centred(V::Load(tile.lanes(v), x + offset)));
-      V::Store(y + offset, tile.lanes(v), V::Max(floor, z));  // in this order a NaN stays
-    });
-  });
+  ForEachVectorOf(
+      block, [&](int64_t i, int64_t t, __mmask16 lanes) __attribute__((always_inline)) {
+        const Coefficients at(by, t, lanes);
+        const Register z = at.Scaled(at.Centred(V::Load(lanes, x + i)));
+        V::Store(y + i, lanes, V::Max(floor, z));  // in this order a NaN stays
+      });
 }
 
 void SumGradients(const NormBlock& block, const NormCoefficients& by, const float* x,
@@ -149,39 +154,45 @@ void SumGradients(const NormBlock& block, const NormCoefficients& by, const floa
   const Register floor = V::Same(by.floor);
   ForEachTile(block, [&](auto tile) {
     constexpr int kVectors = decltype(tile)::vectors;
-    Coefficients at[kVectors];
+    const float* const mean = by.mean + tile.t;
+    const float* const factor = by.factor + tile.t;
+    const float* const shift = by.shift + tile.t;
+    const float* from = x + tile.offset;
+    const float* gradient = dy + tile.offset;
     Register sums[kVectors], products[kVectors];
-    tile.Load(by, at);
     tile.Load(first, sums);
     tile.Load(second, products);
-    tile.ForEach([&](int v, int64_t offset) __attribute__((always_inline)) {
-      const Register centred = at[v].Centred(V::Load(tile.lanes(v), x + offset));
-      const __mmask16 passes = IsAbove(at[v].Scaled(centred), floor) & tile.lanes(v);
-      const Register dz = V::Load(passes, dy + offset);
-      sums[v] = _mm512_add_ps(sums[v], dz);
-      products[v] = _mm512_add_ps(products[v], _mm512_mul_ps(dz, centred));
-    });
+    for (int64_t row = 0; row < tile.rows; ++row, from += tile.step, gradient += tile.step) {
+      GRAFT_UNROLLED for (int v = 0; v < kVectors; ++v) {
+        const __mmask16 lanes = tile.lanes(v);
+        const int64_t i = v * kLanes;
+        const Register centred = _mm512_sub_ps(V::Load(lanes, from + i), V::Load(lanes, mean + i));
+        const Register scaled = _mm512_mul_ps(centred, V::Load(lanes, factor + i));
+        const Register z = _mm512_add_ps(scaled, V::Load(lanes, shift + i));
+        const Register dz = V::Load(IsAbove(z, floor) & lanes, gradient + i);
+        sums[v] = _mm512_add_ps(sums[v], dz);
+        products[v] = _mm512_add_ps(products[v], _mm512_mul_ps(dz, centred));
+      }
+    }
     tile.Store(sums, first);
     tile.Store(products, second);
   });
 }
 
 template <bool kAdd>
-void PropagateBlock(const NormBlock& block, const NormCoefficients& by, const float* x,
+void PropagateBlock(const NormBlock& block, const NormCoefficients& coefficients, const float* x,
                     const float* dy, float* dx) {
+  const NormCoefficients by = coefficients;
   const Register floor = V::Same(by.floor);
-  ForEachTile(block, [&](auto tile) {
-    GradientCoefficients at[decltype(tile)::vectors];
-    tile.Load(by, at);
-    tile.ForEach([&](int v, int64_t offset) __attribute__((always_inline)) {
-      const Register centred = at[v].Centred(V::Load(tile.lanes(v), x + offset));
-      const __mmask16 passes = IsAbove(at[v].Scaled(centred), floor) & tile.lanes(v);
-      const Register dz = V::Load(passes, dy + offset);
-      Register gradient = at[v].Gradient(_mm512_mul_ps(at[v].factor, dz), centred);
-      if (kAdd) gradient = _mm512_add_ps(V::Load(tile.lanes(v), dx + offset), gradient);
-      V::Store(dx + offset, tile.lanes(v), gradient);
-    });
-  });
+  ForEachVectorOf(
+      block, [&](int64_t i, int64_t t, __mmask16 lanes) __attribute__((always_inline)) {
+        const GradientCoefficients at(by, t, lanes);
+        const Register centred = at.Centred(V::Load(lanes, x + i));
+        const Register dz = V::Load(IsAbove(at.Scaled(centred), floor) & lanes, dy + i);
+        Register gradient = at.Gradient(_mm512_mul_ps(at.factor, dz), centred);
+        if (kAdd) gradient = _mm512_add_ps(V::Load(lanes, dx + i), gradient);
+        V::Store(dx + i, lanes, gradient);
+      });
 }
 
 void Propagate(const NormBlock& block, const NormCoefficients& by, const float* x, const float* dy,

@@ -83,18 +83,19 @@ BatchNorm::BatchNorm(KernelContext& context, std::int64_t result_elements)
       result_elements_(result_elements),
       channels_(extent_.channels),
       period_(NormPeriod(channels_)),
+      sum_period_(NormSumPeriod(channels_)),
       epsilon_(arch::GetDouble(context.node.attributes, "epsilon")),
       momentum_(arch::GetDouble(context.node.attributes, "momentum")),
       frozen_statistics_(HasFrozenStatistics(context.node, context.options)),
       folded_(context.fused.folded >= 0),
       floor_(context.fused.relu ? 0.0F : -std::numeric_limits<float>::infinity()),
       uses_(context.gradient_uses),
-      mean_(period_),
-      factor_(period_),
-      shift_(period_),
-      slope_(period_),
-      constant_(period_),
-      slices_(kSlices, NormSums(channels_, period_)),
+      mean_(MakeCoefficients()),
+      factor_(MakeCoefficients()),
+      shift_(MakeCoefficients()),
+      slope_(MakeCoefficients()),
+      constant_(MakeCoefficients()),
+      slices_(kSlices, NormSums(channels_, sum_period_)),
       channel_mean_(channels_),
       channel_variance_(channels_),
       sums_(channels_),
@@ -148,7 +149,7 @@ const NormLoops& BatchNorm::loops() {
 
 void BatchNorm::SumFlatGradients(const NormCoefficients& by, const float* x, const float* dy,
                                  std::int64_t size, NormSums& sums) const {
-  SumBlocks(size, period_, sums, [&](std::int64_t start, const NormBlock& block) {
+  SumBlocks(size, sum_period_, sums, [&](std::int64_t start, const NormBlock& block) {
     loops().sum_gradients(block, by, x + start, dy + start, sums.first(), sums.second());
   });
 }
@@ -157,9 +158,9 @@ double BatchNorm::InverseDeviation(std::int64_t c) const {
   return 1.0 / std::sqrt(channel_variance_[c] + epsilon_);
 }
 
-void BatchNorm::Repeat(std::int64_t c, double value, std::vector<float>& coefficients) const {
-  for (std::int64_t t = c; t < period_; t += channels_) {
-    coefficients[t] = static_cast<float>(value);
+void BatchNorm::Repeat(std::int64_t c, double value, const AlignedBuffer& coefficients) const {
+  for (std::int64_t t = c; t < std::max(period_, sum_period_); t += channels_) {
+    coefficients.floats()[t] = static_cast<float>(value);
   }
 }
 
@@ -180,12 +181,13 @@ void BatchNorm::SumSlices(std::int64_t count, const Sum& sum) {
 void BatchNorm::MeasureBatch(const Run& run) {
   const auto sum = [&](const Examples& part, NormSums& sums) {
     const float* const from = x(run, part);
-    SumBlocks(part.count * extent_.elements(), period_, sums,
+    SumBlocks(part.count * extent_.elements(), sum_period_, sums,
               [&](std::int64_t start, const NormBlock& block) {
-                loops().sum_moments(block, mean_.data(), from + start, sums.first(), sums.second());
+                loops().sum_moments(block, mean_.floats(), from + start, sums.first(),
+                                    sums.second());
               });
   };
-  std::ranges::fill(mean_, 0.0F);
+  for (std::int64_t c = 0; c < channels_; ++c) Repeat(c, 0.0, mean_);
   SumSlices(1, sum);
   for (std::int64_t c = 0; c < channels_; ++c) {
     Repeat(c, sums_[c] / static_cast<double>(extent_.plane()), mean_);
@@ -194,7 +196,7 @@ void BatchNorm::MeasureBatch(const Run& run) {
   const double count = ElementsPerChannel(run);
   for (std::int64_t c = 0; c < channels_; ++c) {
     const double offset = sums_[c] / count;
-    channel_mean_[c] = mean_[c] + offset;
+    channel_mean_[c] = mean_.floats()[c] + offset;
     channel_variance_[c] = std::max(0.0, squares_[c] / count - offset * offset);
   }
 }

@@ -3,10 +3,12 @@
 #ifndef GRAFT_COMMON_ENGINE_CPU_BATCH_NORM_H_
 #define GRAFT_COMMON_ENGINE_CPU_BATCH_NORM_H_
 
+#include <algorithm>
 #include <cstdint>
 #include <memory>
 #include <vector>
 
+#include "common/engine/cpu/arena.h"
 #include "common/engine/cpu/kernel.h"
 #include "common/engine/cpu/norm_loops.h"
 
@@ -40,6 +42,10 @@ class BatchNorm : public Kernel {
 
   absl::Status Forward(const Run& run) final;
   absl::Status Backward(const Run& run) final;
+  NormCoefficients coefficients() const {
+    return {mean_.floats(),  factor_.floats(),   shift_.floats(),
+            slope_.floats(), constant_.floats(), floor_};
+  }
 
  protected:
   // Consecutive examples of a batch.
@@ -79,8 +85,9 @@ class BatchNorm : public Kernel {
   const Extent& extent() const { return extent_; }
   std::int64_t result_elements() const { return result_elements_; }
   std::int64_t period() const { return period_; }
-  NormCoefficients coefficients() const {
-    return {mean_.data(), factor_.data(), shift_.data(), slope_.data(), constant_.data(), floor_};
+  // Coefficients by position in either period, 0.
+  AlignedBuffer MakeCoefficients() const {
+    return AlignedBuffer(std::max(period_, sum_period_) * std::int64_t{sizeof(float)});
   }
 
  private:
@@ -88,7 +95,7 @@ class BatchNorm : public Kernel {
     return static_cast<double>(run.count * extent_.plane());
   }
   double InverseDeviation(std::int64_t c) const;
-  void Repeat(std::int64_t c, double value, std::vector<float>& coefficients) const;
+  void Repeat(std::int64_t c, double value, const AlignedBuffer& coefficients) const;
 
   template <typename Sum>
   void SumSlices(std::int64_t count, const Sum& sum);
@@ -105,14 +112,15 @@ class BatchNorm : public Kernel {
   const std::int64_t result_elements_;
   const std::int64_t channels_;
   const std::int64_t period_;
+  const std::int64_t sum_period_;
   const double epsilon_;
   const double momentum_;
   const bool frozen_statistics_;
   const bool folded_;  // the convolution before it does its work in inference
   const float floor_;
   const std::vector<GradientUse> uses_;
-  // By position in the period; the first three stay from forward to backward.
-  std::vector<float> mean_, factor_, shift_, slope_, constant_;
+  // The first three stay from forward to backward.
+  const AlignedBuffer mean_, factor_, shift_, slope_, constant_;
   std::vector<NormSums> slices_;
   // By channel; the moments stay from forward to backward.
   std::vector<double> channel_mean_, channel_variance_, sums_, squares_;

@@ -225,6 +225,18 @@ std::int64_t NormPeriod(std::int64_t channels) {
   return (kLeast + multiple - 1) / multiple * multiple;
 }
 
+std::int64_t NormSumPeriod(std::int64_t channels) {
+  constexpr std::int64_t kVector = 16;
+  const auto lanes = [](std::int64_t elements) {
+    return (elements + kVector - 1) / kVector * kVector;
+  };
+  std::int64_t best = channels;
+  for (std::int64_t period = channels; period <= kNormSumVectors * kVector; period += channels) {
+    if (period * lanes(best) >= best * lanes(period)) best = period;
+  }
+  return best;
+}
+
 const NormLoops kPortableNormLoops = {.sum_moments = SumMoments,
                                       .normalise = NormaliseBlock,
                                       .sum_gradients = SumBlockGradients,

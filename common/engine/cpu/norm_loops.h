@@ -12,6 +12,11 @@ namespace graft::engine::cpu {
 // the number of channels: a multiple of the channels, and of 16, of at least 64.
 std::int64_t NormPeriod(std::int64_t channels);
 
+// Elements after which sums by position repeat: of the multiples of the channels whose sums fit
+// into so many vectors of 16 the one that fills its vectors best, else the channels.
+inline constexpr int kNormSumVectors = 12;
+std::int64_t NormSumPeriod(std::int64_t channels);
+
 // By position in the period.
 struct NormCoefficients {
   const float* mean;    // in sums of moments: what x is centred by
@@ -22,7 +27,8 @@ struct NormCoefficients {
   float floor;            // 0 with a ReLU, else minus infinity
 };
 
-// Elements that lie behind one another, the first at position 0 of the period.
+// Elements that lie behind one another, the first at position 0 of the period: NormPeriod, or in
+// sums NormSumPeriod.
 struct NormBlock {
   std::int64_t size;
   std::int64_t period;

@@ -12,7 +12,7 @@ class PooledBatchNorm final : public BatchNorm {
       : BatchNorm(context, context.extent(context.result).elements()),
         kept_(context.Keep(context.elements(context.result) *
                            static_cast<std::int64_t>(sizeof(float)))),
-        zeros_(period()) {}
+        zeros_(MakeCoefficients()) {}
 
  protected:
   void Normalise(const Run& run, const Examples& part) const override {
@@ -21,7 +21,7 @@ class PooledBatchNorm final : public BatchNorm {
 
   void SumGradients(const Run& run, const Examples& part, NormSums& sums) const override {
     NormCoefficients of_kept = coefficients();
-    of_kept.mean = zeros_.data();
+    of_kept.mean = zeros_.floats();
     SumFlatGradients(of_kept, kept(run, part), dy(run, part), part.count * result_elements(), sums);
   }
 
@@ -39,7 +39,7 @@ class PooledBatchNorm final : public BatchNorm {
   }
 
   const BufferId kept_;
-  const std::vector<float> zeros_;
+  const AlignedBuffer zeros_;
 };
 
 }  // namespace

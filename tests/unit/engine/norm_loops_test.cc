@@ -60,17 +60,21 @@ class Guarded {
   std::size_t size_;
 };
 
-// Coefficients of so many channels, repeated to a period.
+// Coefficients of so many channels, repeated to the periods.
 struct Repeated {
   Repeated(std::int64_t channels, Make make, base::Rng& random)
-      : period(NormPeriod(channels)), mean(make(channels, random)) {
+      : period(NormPeriod(channels)),
+        sum_period(NormSumPeriod(channels)),
+        mean(make(channels, random)) {
     const bool frozen = random.UniformInt(4) == 0;
     factor = make(channels, random);
     shift = make(channels, random);
     slope = frozen ? Values(channels) : make(channels, random);
     constant = frozen ? Values(channels) : make(channels, random);
     for (Values* const values : {&mean, &factor, &shift, &slope, &constant}) {
-      for (std::int64_t t = channels; t < period; ++t) values->push_back((*values)[t - channels]);
+      for (std::int64_t t = channels; t < std::max(period, sum_period); ++t) {
+        values->push_back((*values)[t - channels]);
+      }
     }
     floor = random.UniformInt(2) == 0 ? 0.0F : -std::numeric_limits<float>::infinity();
   }
@@ -79,7 +83,7 @@ struct Repeated {
     return {mean.data(), factor.data(), shift.data(), slope.data(), constant.data(), floor};
   }
 
-  std::int64_t period;
+  std::int64_t period, sum_period;
   Values mean, factor, shift, slope, constant;
   float floor;
 };
@@ -134,11 +138,12 @@ Results RunFlat(const NormLoops& loops, const Repeated& by, const Data& data) {
   const float* const x = data.x.data();
   const float* const dy = data.dy.data();
   const NormBlock block = {.size = static_cast<std::int64_t>(data.x.size()), .period = by.period};
+  const NormBlock summed = {.size = block.size, .period = by.sum_period};
   Guarded sums(data.sums), squares(data.sums), gradient_sums(data.sums), products(data.sums);
   Guarded y(Values(data.x.size())), dx(data.x), dx_added(data.before);
-  loops.sum_moments(block, by.mean.data(), x, sums.data(), squares.data());
+  loops.sum_moments(summed, by.mean.data(), x, sums.data(), squares.data());
   loops.normalise(block, by.view(), x, y.data());
-  loops.sum_gradients(block, by.view(), x, dy, gradient_sums.data(), products.data());
+  loops.sum_gradients(summed, by.view(), x, dy, gradient_sums.data(), products.data());
   loops.propagate(block, by.view(), dx.data(), dy, /*add=*/false, dx.data());
   loops.propagate(block, by.view(), x, dy, /*add=*/true, dx_added.data());
   return {{"sums", sums.Take()},
@@ -157,11 +162,12 @@ Results ExpectedFlat(const Repeated& by, const Data& data) {
     const auto t = static_cast<std::int64_t>(i) % by.period;
     const Element at(by, t, data.x[i]);
     const double dz = at.passes ? data.dy[i] : 0.0;
-    sums[t] += static_cast<float>(at.centred);
-    squares[t] += static_cast<float>(at.centred * at.centred);
+    const auto s = static_cast<std::int64_t>(i) % by.sum_period;
+    sums[s] += static_cast<float>(at.centred);
+    squares[s] += static_cast<float>(at.centred * at.centred);
     y.push_back(static_cast<float>(std::max<double>(at.z, by.floor)));
-    gradient_sums[t] += static_cast<float>(dz);
-    products[t] += static_cast<float>(dz * at.centred);
+    gradient_sums[s] += static_cast<float>(dz);
+    products[s] += static_cast<float>(dz * at.centred);
     dx.push_back(static_cast<float>(at.Gradient(dz)));
     dx_added.push_back(static_cast<float>(at.Gradient(dz) + data.before[i]));
   }
@@ -223,7 +229,7 @@ std::int64_t Between(std::int64_t low, std::int64_t high, base::Rng& random) {
 }
 
 std::int64_t RandomChannels(base::Rng& random) {
-  const std::vector<std::int64_t> some = {1, 2, 4, 8, 16, 24, 32, 48, 64, 96, 128};
+  const std::vector<std::int64_t> some = {1, 2, 4, 8, 16, 24, 32, 48, 64, 96, 128, 192, 200, 420};
   return random.UniformInt(3) > 0 ? some[random.UniformInt(some.size())] : Between(1, 80, random);
 }
 
@@ -239,7 +245,7 @@ void ForRandomBlocks(Make make, const Test& test) {
     test(by, Data{.x = make(size, random),
                   .dy = make(size, random),
                   .before = make(size, random),
-                  .sums = make(by.period, random)});
+                  .sums = make(by.sum_period, random)});
   }
 }
 
@@ -301,7 +307,7 @@ TEST_P(NormLoopsTest, NotANumberStays) {
         Data data = {.x = Eighths(elements, random),
                      .dy = Eighths(elements, random),
                      .before = Eighths(elements, random),
-                     .sums = Values(by.period)};
+                     .sums = Values(by.sum_period)};
         data.x[place] = NAN;
         EXPECT_TRUE(std::isnan(RunFlat(loops(), by, data)[2].second[place])) << place;
         data.dy.resize(PooledElements(windows));
@@ -335,6 +341,14 @@ TEST(NormPeriodTest, IsAMultipleOfTheChannelsAndOfAVector) {
   EXPECT_EQ(NormPeriod(24), 96);
   EXPECT_EQ(NormPeriod(32), 64);
   EXPECT_EQ(NormPeriod(65), 1040);
+}
+
+TEST(NormPeriodTest, OfSumsFillsVectors) {
+  EXPECT_EQ(NormSumPeriod(1), 192);
+  EXPECT_EQ(NormSumPeriod(36), 144);  // 9 vectors; 180 would leave 12 lanes of 192 empty
+  EXPECT_EQ(NormSumPeriod(64), 192);
+  EXPECT_EQ(NormSumPeriod(65), 65 * 2);
+  EXPECT_EQ(NormSumPeriod(193), 193);
 }
 
 }  // namespace

@@ -6,6 +6,7 @@
 
 #include "common/base/status_macros.h"
 #include "common/engine/cpu/kernel_registry.h"
+#include "common/engine/cpu/kernel_table.h"
 
 namespace graft::engine {
 namespace {
@@ -41,7 +42,9 @@ double CopyBytesPerSecond() {
 }
 
 KernelTimes::KernelTimes(const arch::Architecture& architecture, std::int64_t batch)
-    : architecture_(architecture), batch_(batch), chains_(cpu::FuseChains(architecture, {})) {
+    : architecture_(architecture),
+      batch_(batch),
+      chains_(cpu::FuseChains(architecture, {}, cpu::KernelTable::Default())) {
   for (std::size_t i = 0; i < architecture.nodes().size(); ++i) {
     const auto index = static_cast<arch::NodeIndex>(i);
     for (const cpu::Pass pass : {cpu::Pass::kForward, cpu::Pass::kBackward}) {
@@ -77,7 +80,9 @@ std::int64_t KernelTimes::TouchedBytes(arch::NodeIndex index, cpu::Pass pass) co
   const arch::Node& node = architecture_.node(index);
   const cpu::MemoryTraits traits = cpu::FindKernel(node.op->name)->memory;
   const bool backward = pass == cpu::Pass::kBackward;
-  std::int64_t bytes = SizeBytes(chains_[index].result);
+  // A convolution that normalises its operand reads as much as if somebody had done it before.
+  const bool is_prologue = chains_[index].prologue > index;
+  std::int64_t bytes = is_prologue && !backward ? 0 : SizeBytes(chains_[index].result);
   if (backward && traits.reads_result) bytes *= 2;
   for (const arch::NodeIndex operand : node.operands) {
     bytes += SizeBytes(operand) * (backward && traits.reads_operands ? 2 : 1);

@@ -6,6 +6,8 @@
 
 #include <cstdint>
 
+#include "common/engine/cpu/norm_loops.h"
+
 namespace graft::engine::cpu {
 
 // From images [height, width, channels] to [out_height, out_width, filters] with a square kernel
@@ -22,6 +24,14 @@ struct ConvolutionShape {
   std::int64_t out_width = 0;
   std::int64_t pad_top = 0;   // at most kernel - 1
   std::int64_t pad_left = 0;  // the same
+};
+
+// What is multiplied by the weights: x [count, height, width, channels] or, with a norm, what
+// NormLoops::normalise makes of it; padding stays zero. It is computed where it is loaded, block by
+// block, and never stored as a whole.
+struct ConvolutionOperand {
+  const float* x = nullptr;
+  const NormCoefficients* norm = nullptr;
 };
 
 // Whether this processor has the instructions, and whoever runs this lets oneDNN use them, too.
@@ -42,12 +52,13 @@ struct Avx512Convolution {
                            float* transformed);
 
   // y is overwritten. `bias` [filters] may be null; results below `floor` become it.
-  void (*convolve)(const ConvolutionShape& shape, const float* x, const float* transformed_weight,
-                   const float* bias, float floor, float* scratch, float* y);
+  void (*convolve)(const ConvolutionShape& shape, const ConvolutionOperand& operand,
+                   const float* transformed_weight, const float* bias, float floor, float* scratch,
+                   float* y);
 
   // dweight is overwritten. `transformed` is scratch of weight_elements.
-  void (*weight_gradient)(const ConvolutionShape& shape, const float* x, const float* dy,
-                          float* transformed, float* scratch, float* dweight);
+  void (*weight_gradient)(const ConvolutionShape& shape, const ConvolutionOperand& operand,
+                          const float* dy, float* transformed, float* scratch, float* dweight);
 };
 
 // Of the convolution of dy that gives dx.

@@ -58,15 +58,15 @@ class Avx512Method final : public ConvolutionMethod {
 
   std::int64_t scratch_bytes() const override { return scratch_bytes_; }
 
-  absl::Status Forward(std::int64_t count, const float* x, const float* weight, const float* bias,
-                       float* scratch, float* y) override {
-    Convolve(count, x, weight, bias, kNoFloor, scratch, y);
+  absl::Status Forward(std::int64_t count, const ConvolutionOperand& operand, const float* weight,
+                       const float* bias, float* scratch, float* y) override {
+    Convolve(count, operand, weight, bias, kNoFloor, scratch, y);
     return absl::OkStatus();
   }
 
   absl::Status FoldedForward(std::int64_t count, const float* x, const float* weight,
                              const float* bias, float* scratch, float* y) override {
-    Convolve(count, x, weight, bias, problem_.folded_relu ? 0.0F : kNoFloor, scratch, y);
+    Convolve(count, {x}, weight, bias, problem_.folded_relu ? 0.0F : kNoFloor, scratch, y);
     return absl::OkStatus();
   }
 
@@ -74,15 +74,16 @@ class Avx512Method final : public ConvolutionMethod {
                             float* scratch, float* dx) override {
     const ConvolutionShape shape = ShapeOf(problem_, count);
     algorithm_.transform_weight(shape, weight, /*turned=*/true, scratch);
-    algorithm_.convolve(DataGradientShape(shape), dy, scratch, /*bias=*/nullptr, kNoFloor,
+    algorithm_.convolve(DataGradientShape(shape), {dy}, scratch, /*bias=*/nullptr, kNoFloor,
                         scratch + weight_elements_, dx);
     return absl::OkStatus();
   }
 
-  absl::Status WeightGradient(std::int64_t count, const float* x, const float* dy, float* scratch,
-                              float* dweight, float* dbias) override {
-    algorithm_.weight_gradient(ShapeOf(problem_, count), x, dy, scratch, scratch + weight_elements_,
-                               dweight);
+  absl::Status WeightGradient(std::int64_t count, const ConvolutionOperand& operand,
+                              const float* dy, float* scratch, float* dweight,
+                              float* dbias) override {
+    algorithm_.weight_gradient(ShapeOf(problem_, count), operand, dy, scratch,
+                               scratch + weight_elements_, dweight);
     if (!problem_.bias) return absl::OkStatus();
     std::fill_n(dbias, problem_.y.channels, 0.0F);
     SumRows(dy, count * problem_.y.plane(), problem_.y.channels, dbias);
@@ -92,11 +93,11 @@ class Avx512Method final : public ConvolutionMethod {
  private:
   static constexpr float kNoFloor = -std::numeric_limits<float>::infinity();
 
-  void Convolve(std::int64_t count, const float* x, const float* weight, const float* bias,
-                float floor, float* scratch, float* y) const {
+  void Convolve(std::int64_t count, const ConvolutionOperand& operand, const float* weight,
+                const float* bias, float floor, float* scratch, float* y) const {
     const ConvolutionShape shape = ShapeOf(problem_, count);
     algorithm_.transform_weight(shape, weight, /*turned=*/false, scratch);
-    algorithm_.convolve(shape, x, scratch, bias, floor, scratch + weight_elements_, y);
+    algorithm_.convolve(shape, operand, scratch, bias, floor, scratch + weight_elements_, y);
   }
 
   const Avx512Convolution& algorithm_;

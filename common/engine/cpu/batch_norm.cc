@@ -88,6 +88,7 @@ BatchNorm::BatchNorm(KernelContext& context, std::int64_t result_elements)
       momentum_(arch::GetDouble(context.node.attributes, "momentum")),
       frozen_statistics_(HasFrozenStatistics(context.node, context.options)),
       folded_(context.fused.folded >= 0),
+      prologue_(context.fused.prologue >= 0),
       floor_(context.fused.relu ? 0.0F : -std::numeric_limits<float>::infinity()),
       uses_(context.gradient_uses),
       mean_(MakeCoefficients()),
@@ -121,6 +122,7 @@ absl::Status BatchNorm::Forward(const Run& run) {
     Repeat(c, scale[c] * InverseDeviation(c), factor_);
     Repeat(c, shift[c], shift_);
   }
+  if (run.prologues && prologue_) return absl::OkStatus();
   ForEachSlice(run.count, [&](int, std::int64_t first, std::int64_t count) {
     Normalise(run, {first, count});
   });

@@ -42,7 +42,7 @@ class BatchNorm : public Kernel {
 
   absl::Status Forward(const Run& run) final;
   absl::Status Backward(const Run& run) final;
-  NormCoefficients coefficients() const {
+  NormCoefficients coefficients() const final {
     return {mean_.floats(),  factor_.floats(),   shift_.floats(),
             slope_.floats(), constant_.floats(), floor_};
   }
@@ -116,7 +116,8 @@ class BatchNorm : public Kernel {
   const double epsilon_;
   const double momentum_;
   const bool frozen_statistics_;
-  const bool folded_;  // the convolution before it does its work in inference
+  const bool folded_;    // the convolution before it does its work in inference
+  const bool prologue_;  // the convolution behind it normalises in training
   const float floor_;
   const std::vector<GradientUse> uses_;
   // The first three stay from forward to backward.

@@ -15,24 +15,21 @@ namespace {
 
 enum { kX, kWeight, kBias };
 
-ConvolutionProblem ProblemOf(const KernelContext& context) {
-  const arch::Attributes& attributes = context.node.attributes;
-  const std::vector<std::int64_t>& padding = arch::GetInts(attributes, "padding");
-  const std::vector<std::int64_t>& dilation = arch::GetInts(attributes, "dilation");
-  const auto weight = context.shape(context.operand(kWeight)).dims();
-  return {.x = context.extent(context.operand(kX)),
-          .y = context.extent(context.result),
-          .weight = {weight.begin(), weight.end()},
-          .groups = arch::GetInt(attributes, "groups"),
-          .strides = arch::GetInts(attributes, "strides"),
+// Without what depends on the plan.
+ConvolutionProblem ProblemOf(const arch::Architecture& architecture, const arch::Node& node) {
+  const auto type = [&](int operand) { return architecture.node(node.operands[operand]).type; };
+  const std::vector<std::int64_t>& padding = arch::GetInts(node.attributes, "padding");
+  const std::vector<std::int64_t>& dilation = arch::GetInts(node.attributes, "dilation");
+  const tensor::Shape weight = type(kWeight).shape;
+  return {.x = ExtentOf(type(kX)),
+          .y = ExtentOf(node.type),
+          .weight = {weight.dims().begin(), weight.dims().end()},
+          .groups = arch::GetInt(node.attributes, "groups"),
+          .strides = arch::GetInts(node.attributes, "strides"),
           .dilates = {dilation[0] - 1, dilation[1] - 1},
           .padding_before = {padding[0], padding[1]},
           .padding_after = {padding[2], padding[3]},
-          .bias = context.has_operand(kBias),
-          .folded = context.fused.folded >= 0,
-          .folded_relu = context.fused.folded >= 0 && context.folded_chain().relu,
-          .data_gradient = context.wants_gradient(kX),
-          .weight_gradient = context.wants_gradient(kWeight) || context.wants_gradient(kBias)};
+          .bias = node.operands.size() > kBias};
 }
 
 // How many times the products that Winograd's filtering takes the direct sum takes. The kernel
@@ -66,15 +63,14 @@ ConvolutionKind KindOf(const ConvolutionProblem& problem) {
   return IsPointwise(problem) ? ConvolutionKind::kPointwise : ConvolutionKind::kOther;
 }
 
-Method FastestFor(const ConvolutionProblem& problem, const KernelContext& context,
-                  ConvolutionPass pass) {
-  if (context.options.exact) return Method::kDirect;
-  const recipe::Precision precision = AdmitsBfloat16(problem, context.options)
-                                          ? recipe::Precision::kBfloat16
-                                          : recipe::Precision::kFloat32;
+Method FastestFor(const ConvolutionProblem& problem, const PlanOptions& options,
+                  const KernelTable& kernels, ConvolutionPass pass) {
+  if (options.exact) return Method::kDirect;
+  const recipe::Precision precision =
+      AdmitsBfloat16(problem, options) ? recipe::Precision::kBfloat16 : recipe::Precision::kFloat32;
   const Method fastest =
-      context.kernels.Fastest(precision, KindOf(problem), pass, problem.x.channels / problem.groups,
-                              problem.y.channels / problem.groups);
+      kernels.Fastest(precision, KindOf(problem), pass, problem.x.channels / problem.groups,
+                      problem.y.channels / problem.groups);
   // The table may be of another machine.
   return MethodFits(fastest, problem) ? fastest : Method::kDirect;
 }
@@ -86,7 +82,7 @@ class FastestMethod final : public ConvolutionMethod {
     for (const Method method :
          {Method::kDirect, Method::kWinograd, Method::kPointwise, Method::kBfloat16}) {
       const auto part = [&](ConvolutionPass pass) {
-        return FastestFor(problem, context, pass) == method;
+        return FastestFor(problem, context.options, context.kernels, pass) == method;
       };
       ConvolutionProblem passes = problem;
       passes.forward = problem.forward && part(ConvolutionPass::kForward);
@@ -105,9 +101,9 @@ class FastestMethod final : public ConvolutionMethod {
     for (const auto& method : methods_) most = std::max(most, method->scratch_bytes());
     return most;
   }
-  absl::Status Forward(std::int64_t count, const float* x, const float* weight, const float* bias,
-                       float* scratch, float* y) override {
-    return forward_->Forward(count, x, weight, bias, scratch, y);
+  absl::Status Forward(std::int64_t count, const ConvolutionOperand& operand, const float* weight,
+                       const float* bias, float* scratch, float* y) override {
+    return forward_->Forward(count, operand, weight, bias, scratch, y);
   }
   absl::Status FoldedForward(std::int64_t count, const float* x, const float* weight,
                              const float* bias, float* scratch, float* y) override {
@@ -117,9 +113,10 @@ class FastestMethod final : public ConvolutionMethod {
                             float* scratch, float* dx) override {
     return data_gradient_->DataGradient(count, dy, weight, scratch, dx);
   }
-  absl::Status WeightGradient(std::int64_t count, const float* x, const float* dy, float* scratch,
-                              float* dweight, float* dbias) override {
-    return weight_gradient_->WeightGradient(count, x, dy, scratch, dweight, dbias);
+  absl::Status WeightGradient(std::int64_t count, const ConvolutionOperand& operand,
+                              const float* dy, float* scratch, float* dweight,
+                              float* dbias) override {
+    return weight_gradient_->WeightGradient(count, operand, dy, scratch, dweight, dbias);
   }
 
  private:
@@ -145,6 +142,10 @@ class Convolution final : public Kernel {
         method_(problem_, context),
         method_scratch_(RoundUp((method_.scratch_bytes() + kFloatBytes - 1) / kFloatBytes)),
         weight_elements_(context.shape(weight_).ElementCount()) {
+    if (context.fused.prologue >= 0) {
+      prologue_ = context.prologue;
+      prologue_x_ = context.architecture.node(context.fused.prologue).operands[kX];
+    }
     if (problem_.folded) {
       folded_norm_ = &context.folded_node();
       folded_result_ = context.folded_chain().result;
@@ -160,7 +161,7 @@ class Convolution final : public Kernel {
   absl::Status Forward(const Run& run) override {
     const float* const bias = bias_ >= 0 ? run.value(bias_) : nullptr;
     if (run.mode == Mode::kInference && problem_.folded) return FoldedForward(run, bias);
-    return method_.Forward(run.count, run.value(x_), run.value(weight_), bias, run.scratch,
+    return method_.Forward(run.count, OperandOf(run), run.value(weight_), bias, run.scratch,
                            run.mutable_value(y_));
   }
 
@@ -183,6 +184,11 @@ class Convolution final : public Kernel {
 
   float* OwnScratch(const Run& run) const { return run.scratch + method_scratch_; }
 
+  ConvolutionOperand OperandOf(const Run& run) const {
+    if (run.prologues && prologue_x_ >= 0) return {run.value(prologue_x_), &prologue_};
+    return {run.value(x_)};
+  }
+
   // Elements of a weight gradient that cannot be written where it belongs.
   std::int64_t OwnWeightGradient() const {
     const bool own = problem_.weight_gradient && uses_[kWeight] != GradientUse::kWrite;
@@ -203,7 +209,7 @@ class Convolution final : public Kernel {
     const bool direct = uses_[kWeight] == GradientUse::kWrite;
     float* const dweight = direct ? run.gradient(weight_) : OwnScratch(run);
     float* const dbias = OwnScratch(run) + OwnWeightGradient();
-    RETURN_IF_ERROR(method_.WeightGradient(run.count, run.value(x_), run.gradient(y_), run.scratch,
+    RETURN_IF_ERROR(method_.WeightGradient(run.count, OperandOf(run), run.gradient(y_), run.scratch,
                                            dweight, dbias));
     if (uses_[kWeight] == GradientUse::kAdd) {
       Accumulate(dweight, weight_elements_, run.gradient(weight_));
@@ -221,11 +227,23 @@ class Convolution final : public Kernel {
   const std::int64_t method_scratch_;  // elements
   const std::int64_t weight_elements_;
   // Of what is folded: the batch norm, and where inference leaves its result.
+  NormCoefficients prologue_ = {};
+  arch::NodeIndex prologue_x_ = -1;  // what the prologue normalises; -1: there is none
   const arch::Node* folded_norm_ = nullptr;
   arch::NodeIndex folded_result_ = -1;
 };
 
 }  // namespace
+
+bool TakesNorm(const arch::Architecture& architecture, arch::NodeIndex convolution,
+               const PlanOptions& options, const KernelTable& kernels) {
+  const ConvolutionProblem problem = ProblemOf(architecture, architecture.node(convolution));
+  const auto takes = [&](ConvolutionPass pass) {
+    const Method method = FastestFor(problem, options, kernels, pass);
+    return method == Method::kWinograd || method == Method::kPointwise;
+  };
+  return takes(ConvolutionPass::kForward) && takes(ConvolutionPass::kWeightGradient);
+}
 
 bool AdmitsBfloat16(const ConvolutionProblem& problem, const PlanOptions& options) {
   // With fewer, to round and rearrange the weights takes longer than the products save.
@@ -271,7 +289,12 @@ std::unique_ptr<Kernel> MakeConvolutionKernel(const ConvolutionProblem& problem,
 }
 
 std::unique_ptr<Kernel> MakeConvolution(KernelContext& context) {
-  return MakeConvolutionKernel(ProblemOf(context), context);
+  ConvolutionProblem problem = ProblemOf(context.architecture, context.node);
+  problem.folded = context.fused.folded >= 0;
+  problem.folded_relu = problem.folded && context.folded_chain().relu;
+  problem.data_gradient = context.wants_gradient(kX);
+  problem.weight_gradient = context.wants_gradient(kWeight) || context.wants_gradient(kBias);
+  return MakeConvolutionKernel(problem, context);
 }
 
 }  // namespace graft::engine::cpu

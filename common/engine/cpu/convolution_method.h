@@ -7,6 +7,7 @@
 #include <vector>
 
 #include "absl/status/status.h"
+#include "common/engine/cpu/avx512_convolution.h"
 #include "common/engine/cpu/kernel.h"
 #include "common/engine/cpu/kernel_table.h"
 
@@ -40,9 +41,11 @@ class ConvolutionMethod {
 
   virtual std::int64_t scratch_bytes() const = 0;
 
-  // y is overwritten; `bias` is null without one.
-  virtual absl::Status Forward(std::int64_t count, const float* x, const float* weight,
-                               const float* bias, float* scratch, float* y) = 0;
+  // y is overwritten; `bias` is null without one. The operand has a norm only where
+  // TakesNorm says that it may.
+  virtual absl::Status Forward(std::int64_t count, const ConvolutionOperand& operand,
+                               const float* weight, const float* bias, float* scratch,
+                               float* y) = 0;
 
   // Forward with a bias and what ConvolutionProblem::folded_relu says; where `folded` is set.
   virtual absl::Status FoldedForward(std::int64_t count, const float* x, const float* weight,
@@ -52,9 +55,10 @@ class ConvolutionMethod {
   virtual absl::Status DataGradient(std::int64_t count, const float* dy, const float* weight,
                                     float* scratch, float* dx) = 0;
 
-  // Both gradients are overwritten, `dbias` only where there is a bias.
-  virtual absl::Status WeightGradient(std::int64_t count, const float* x, const float* dy,
-                                      float* scratch, float* dweight, float* dbias) = 0;
+  // Both gradients are overwritten, `dbias` only where there is a bias. The operand as in Forward.
+  virtual absl::Status WeightGradient(std::int64_t count, const ConvolutionOperand& operand,
+                                      const float* dy, float* scratch, float* dweight,
+                                      float* dbias) = 0;
 };
 
 // oneDNN's direct convolution, for every problem. May throw dnnl::error.
@@ -88,6 +92,11 @@ bool MethodFits(Method method, const ConvolutionProblem& problem);
 // the precision admits it, the processor has it, and there are rows enough to round the weights
 // for.
 bool AdmitsBfloat16(const ConvolutionProblem& problem, const PlanOptions& options);
+
+// Whether the node, a convolution, can have FusedChain::prologue: its passes that read the operand
+// are by methods that take it with a norm.
+bool TakesNorm(const arch::Architecture& architecture, arch::NodeIndex convolution,
+               const PlanOptions& options, const KernelTable& kernels);
 
 // By `method`, which fits the problem; the direct one stands for the depthwise one, too.
 std::unique_ptr<ConvolutionMethod> MakeConvolutionMethod(Method method,

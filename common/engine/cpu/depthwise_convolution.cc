@@ -56,9 +56,9 @@ class DepthwiseConvolution final : public ConvolutionMethod {
                     2 * taps_ * problem_.x.channels * static_cast<std::int64_t>(sizeof(float)));
   }
 
-  absl::Status Forward(std::int64_t count, const float* x, const float* weight, const float* bias,
-                       float* scratch, float* y) override {
-    return direct_->Forward(count, x, weight, bias, scratch, y);
+  absl::Status Forward(std::int64_t count, const ConvolutionOperand& operand, const float* weight,
+                       const float* bias, float* scratch, float* y) override {
+    return direct_->Forward(count, operand, weight, bias, scratch, y);
   }
 
   absl::Status FoldedForward(std::int64_t count, const float* x, const float* weight,
@@ -72,15 +72,16 @@ class DepthwiseConvolution final : public ConvolutionMethod {
   }
 
   // Sums of one example, [taps, channels], go into those of all.
-  absl::Status WeightGradient(std::int64_t count, const float* x, const float* dy, float* scratch,
-                              float* dweight, float* dbias) override {
+  absl::Status WeightGradient(std::int64_t count, const ConvolutionOperand& operand,
+                              const float* dy, float* scratch, float* dweight,
+                              float* dbias) override {
     const std::int64_t elements = taps_ * problem_.x.channels;
     float* const total = scratch;
     float* const example = scratch + elements;
     std::fill_n(total, elements, 0.0F);
     for (std::int64_t n = 0; n < count; ++n) {
       std::fill_n(example, elements, 0.0F);
-      AddExample(x + n * problem_.x.elements(), dy + n * problem_.y.elements(), example);
+      AddExample(operand.x + n * problem_.x.elements(), dy + n * problem_.y.elements(), example);
       Accumulate(example, elements, total);
     }
     Transpose(total, 1, taps_, problem_.x.channels, dweight);

@@ -234,10 +234,10 @@ class DirectConvolution final : public ConvolutionMethod {
 
   std::int64_t scratch_bytes() const override { return full_.scratch_bytes(); }
 
-  absl::Status Forward(std::int64_t count, const float* x, const float* weight, const float* bias,
-                       float* scratch, float* y) override {
+  absl::Status Forward(std::int64_t count, const ConvolutionOperand& operand, const float* weight,
+                       const float* bias, float* scratch, float* y) override {
     ASSIGN_OR_RETURN(Primitives* const primitives, For(count));
-    return primitives->Forward(x, weight, bias, Scratch(*primitives, scratch), y);
+    return primitives->Forward(operand.x, weight, bias, Scratch(*primitives, scratch), y);
   }
 
   absl::Status FoldedForward(std::int64_t count, const float* x, const float* weight,
@@ -252,10 +252,11 @@ class DirectConvolution final : public ConvolutionMethod {
     return primitives->DataGradient(dy, weight, Scratch(*primitives, scratch), dx);
   }
 
-  absl::Status WeightGradient(std::int64_t count, const float* x, const float* dy, float* scratch,
-                              float* dweight, float* dbias) override {
+  absl::Status WeightGradient(std::int64_t count, const ConvolutionOperand& operand,
+                              const float* dy, float* scratch, float* dweight,
+                              float* dbias) override {
     ASSIGN_OR_RETURN(Primitives* const primitives, For(count));
-    return primitives->WeightGradient(x, dy, Scratch(*primitives, scratch), dweight, dbias);
+    return primitives->WeightGradient(operand.x, dy, Scratch(*primitives, scratch), dweight, dbias);
   }
 
  private:

@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <string_view>
 
+#include "common/engine/cpu/convolution_method.h"
 #include "common/engine/graph_checks.h"
 
 namespace graft::engine::cpu {
@@ -59,17 +60,16 @@ arch::NodeIndex NormBehind(const arch::Architecture& architecture, const PlanOpt
   return architecture.users(convolution)[0];
 }
 
-}  // namespace
+// The convolution whose operand alone is a batch norm's result; -1 if there is none.
+arch::NodeIndex ConvolutionBehind(const arch::Architecture& architecture,
+                                  const PlanOptions& options, const FusedChain& norm) {
+  const arch::Node* const next = Follower(architecture, options, norm.result).Next("convolution");
+  if (next == nullptr || next->operands[0] != norm.result) return -1;
+  return architecture.users(norm.result)[0];
+}
 
-std::vector<FusedChain> FuseChains(const arch::Architecture& architecture,
-                                   const PlanOptions& options) {
-  std::vector<FusedChain> chains(architecture.nodes().size());
-  for (std::size_t i = 0; i < chains.size(); ++i) {
-    Follower follower(architecture, options, static_cast<arch::NodeIndex>(i));
-    if (follower.node().op->name == "batch_norm") FuseBehindNorm(follower, chains[i]);
-    chains[i].result = follower.last();
-  }
-  if (options.exact) return chains;
+void FoldNorms(const arch::Architecture& architecture, const PlanOptions& options,
+               std::vector<FusedChain>& chains) {
   for (std::size_t i = 0; i < chains.size(); ++i) {
     const auto index = static_cast<arch::NodeIndex>(i);
     const arch::NodeIndex norm = NormBehind(architecture, options, index);
@@ -77,6 +77,33 @@ std::vector<FusedChain> FuseChains(const arch::Architecture& architecture,
     chains[i].folded = norm;
     chains[norm].folded = index;
   }
+}
+
+void FindPrologues(const arch::Architecture& architecture, const PlanOptions& options,
+                   const KernelTable& kernels, std::vector<FusedChain>& chains) {
+  for (std::size_t i = 0; i < chains.size(); ++i) {
+    const auto index = static_cast<arch::NodeIndex>(i);
+    if (architecture.node(index).op->name != "batch_norm" || chains[i].pool) continue;
+    const arch::NodeIndex convolution = ConvolutionBehind(architecture, options, chains[i]);
+    if (convolution < 0 || !TakesNorm(architecture, convolution, options, kernels)) continue;
+    chains[i].prologue = convolution;
+    chains[convolution].prologue = index;
+  }
+}
+
+}  // namespace
+
+std::vector<FusedChain> FuseChains(const arch::Architecture& architecture,
+                                   const PlanOptions& options, const KernelTable& kernels) {
+  std::vector<FusedChain> chains(architecture.nodes().size());
+  for (std::size_t i = 0; i < chains.size(); ++i) {
+    Follower follower(architecture, options, static_cast<arch::NodeIndex>(i));
+    if (follower.node().op->name == "batch_norm") FuseBehindNorm(follower, chains[i]);
+    chains[i].result = follower.last();
+  }
+  if (options.exact) return chains;
+  FoldNorms(architecture, options, chains);
+  if (options.gradients) FindPrologues(architecture, options, kernels, chains);
   return chains;
 }
 

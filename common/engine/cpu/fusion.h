@@ -9,6 +9,8 @@
 
 namespace graft::engine::cpu {
 
+class KernelTable;
+
 // The chain that a node's kernel computes: the node, then what is fused behind it.
 struct FusedChain {
   arch::NodeIndex result = 0;  // the last one, which alone has a value; the node itself if none is
@@ -18,12 +20,16 @@ struct FusedChain {
   // it takes over, with the ReLU: of a convolution that batch norm, of a batch norm that
   // convolution, else -1.
   arch::NodeIndex folded = -1;
+  // In training a convolution may compute the batch norm before it, with the ReLU, block by block
+  // as it loads its operand, so that their result is neither written nor kept: of a convolution
+  // that batch norm, of a batch norm that convolution, else -1.
+  arch::NodeIndex prologue = -1;
 };
 
 // By node. Behind a batch norm: a ReLU, and max pooling. Only what has no other user and nobody
-// wants is fused away, or folded.
+// wants is fused away, folded or a prologue; the last where the convolution's methods can do it.
 std::vector<FusedChain> FuseChains(const arch::Architecture& architecture,
-                                   const PlanOptions& options);
+                                   const PlanOptions& options, const KernelTable& kernels);
 
 }  // namespace graft::engine::cpu
 

@@ -2,9 +2,9 @@
 
 namespace graft::engine::cpu {
 
-Extent KernelContext::extent(arch::NodeIndex value) const {
-  const tensor::Shape& shape = this->shape(value);
-  if (channels_last(value)) return {shape.dim(0), shape.dim(1), shape.dim(2)};
+Extent ExtentOf(const arch::ValueType& type) {
+  const tensor::Shape& shape = type.shape;
+  if (type.batched && shape.rank() == 3) return {shape.dim(0), shape.dim(1), shape.dim(2)};
   if (shape.rank() == 2) return {.channels = shape.dim(1), .height = shape.dim(0)};
   return {.channels = shape.ElementCount()};
 }

@@ -18,6 +18,7 @@
 #include "common/engine/backend.h"
 #include "common/engine/cpu/arena.h"
 #include "common/engine/cpu/fusion.h"
+#include "common/engine/cpu/norm_loops.h"
 
 namespace graft::engine::cpu {
 
@@ -34,6 +35,7 @@ class Run {
   Mode mode = Mode::kInference;
   std::int64_t count = 0;  // examples
   std::uint64_t step_seed = 0;
+  bool prologues = false;               // whether FusedChain::prologue counts
   std::span<void* const> values;        // by node
   std::span<float* const> gradients;    // by node; null where there is none
   std::span<const void* const> inputs;  // Feed::inputs
@@ -66,7 +68,7 @@ struct Extent {
   std::int64_t elements() const { return channels * plane(); }
 };
 
-class KernelTable;
+Extent ExtentOf(const arch::ValueType& type);
 
 // What a kernel is made from.
 class KernelContext {
@@ -75,18 +77,19 @@ class KernelContext {
                 const KernelTable& kernels, arch::NodeIndex index,
                 std::span<const FusedChain> chains, Arena& arena, int forward_step,
                 int backward_step)
-      : options(options),
+      : architecture(architecture),
+        options(options),
         kernels(kernels),
         node(architecture.node(index)),
         index(index),
         fused(chains[index]),
         result(fused.result),
-        architecture_(architecture),
         chains_(chains),
         arena_(arena),
         forward_step_(forward_step),
         backward_step_(backward_step) {}
 
+  const arch::Architecture& architecture;
   const PlanOptions& options;
   const KernelTable& kernels;
   const arch::Node& node;
@@ -95,19 +98,21 @@ class KernelContext {
   const FusedChain& fused;
   const arch::NodeIndex result;
   // What is folded, see FusedChain; there must be such a node.
-  const arch::Node& folded_node() const { return architecture_.node(fused.folded); }
+  const arch::Node& folded_node() const { return architecture.node(fused.folded); }
   const FusedChain& folded_chain() const { return chains_[fused.folded]; }
 
   // One an operand. All kNone without gradients.
   std::vector<GradientUse> gradient_uses;
+  // Of a convolution with a prologue; valid from that one's Forward to its Backward.
+  NormCoefficients prologue = {};
 
   arch::NodeIndex operand(int i) const { return node.operands[i]; }
   bool has_operand(int i) const { return i < static_cast<int>(node.operands.size()); }
-  Extent extent(arch::NodeIndex value) const;
+  Extent extent(arch::NodeIndex value) const { return ExtentOf(architecture.node(value).type); }
   const tensor::Shape& shape(arch::NodeIndex value) const {
-    return architecture_.node(value).type.shape;
+    return architecture.node(value).type.shape;
   }
-  bool batched(arch::NodeIndex value) const { return architecture_.node(value).type.batched; }
+  bool batched(arch::NodeIndex value) const { return architecture.node(value).type.batched; }
   // Whether the value [C, H, W] lies channels-last.
   bool channels_last(arch::NodeIndex value) const {
     return batched(value) && shape(value).rank() == 3;
@@ -139,7 +144,6 @@ class KernelContext {
   std::int64_t scratch_bytes() const { return scratch_bytes_; }
 
  private:
-  const arch::Architecture& architecture_;
   const std::span<const FusedChain> chains_;  // by node
   Arena& arena_;
   const int forward_step_;
@@ -154,6 +158,9 @@ class Kernel {
   virtual absl::Status Forward(const Run& run) = 0;
   // After a Forward in kTraining, if an operand's gradient is wanted.
   virtual absl::Status Backward(const Run& run) = 0;
+
+  // Of a batch norm: where it leaves in Forward by what it normalises.
+  virtual NormCoefficients coefficients() const { return {}; }
 
   // Whether each element, also of gradients, depends on those at its own place alone. Then the two
   // functions below may be called for all parts of the elements instead of the two above.

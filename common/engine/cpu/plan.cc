@@ -52,7 +52,7 @@ CpuPlan::CpuPlan(const arch::Architecture& architecture, const PlanOptions& opti
       layout_(architecture, options.frozen),
       options_(options),
       backend_(backend),
-      fused_(FuseChains(architecture, options)),
+      fused_(FuseChains(architecture, options, backend_.kernels)),
       step_of_(architecture.nodes().size(), -1),
       has_gradient_(architecture.nodes().size(), false),
       gradient_uses_(architecture.nodes().size()),
@@ -108,6 +108,10 @@ void CpuPlan::MakeKernels() {
     KernelContext context(architecture_, options_, backend_.kernels, step.node, fused_, arena_, k,
                           BackwardStep(k));
     context.gradient_uses = gradient_uses_[step.node];
+    const arch::NodeIndex prologue = fused_[step.node].prologue;
+    if (prologue >= 0 && prologue < step.node) {
+      context.prologue = steps_[step_of_[prologue]].kernel->coefficients();
+    }
     step.kernel = FindKernel(context.node.op->name)->make(context);
     scratch_bytes_ = std::max(scratch_bytes_, context.scratch_bytes());
   }
@@ -215,18 +219,20 @@ void CpuPlan::BindGradients(ParameterVector& gradients) {
 }
 
 absl::Status CpuPlan::Forward(Mode mode, const Feed& feed, ParameterVector& parameters) {
-  return ForwardWhile(mode, feed, parameters, [](arch::NodeIndex) { return true; });
+  return ForwardWhile(mode, feed, parameters, /*prologues=*/mode == Mode::kTraining,
+                      [](arch::NodeIndex) { return true; });
 }
 
 absl::Status CpuPlan::ForwardWhile(Mode mode, const Feed& feed, ParameterVector& parameters,
-                                   absl::FunctionRef<bool(arch::NodeIndex)> go_on) {
+                                   bool prologues, absl::FunctionRef<bool(arch::NodeIndex)> go_on) {
   count_ = 0;
   trained_ = false;
   RETURN_IF_ERROR(CheckRun(architecture_, options_, mode, feed, layout_, parameters));
   const ScopedThreads scope(backend_.threads);
   BindInputs(feed);
   BindParameters(parameters);
-  const Run run = MakeRun(mode, feed);
+  Run run = MakeRun(mode, feed);
+  run.prologues = prologues;
   for (int k = 0; k < step_count_; k = ChainEnd(k) + 1) {
     RETURN_IF_ERROR(RunChain(k, Pass::kForward, run));
     if (!go_on(steps_[ChainEnd(k)].result)) return absl::OkStatus();
@@ -241,14 +247,15 @@ absl::StatusOr<std::optional<arch::NodeIndex>> CpuPlan::FindNonFinite(const Feed
   RETURN_IF_ERROR(CheckRun(architecture_, options_, Mode::kTraining, feed, layout_, parameters));
   std::optional<arch::NodeIndex> found = NonFiniteInput(architecture_, feed);
   if (found) return found;
-  RETURN_IF_ERROR(ForwardWhile(Mode::kTraining, feed, parameters, [&](arch::NodeIndex node) {
+  const auto is_finite = [&](arch::NodeIndex node) {
     const arch::ValueType& type = architecture_.node(node).type;
     const std::int64_t outer = type.batched ? feed.count : 1;
     const std::span<const float> values(static_cast<const float*>(values_[node]),
                                         outer * type.shape.ElementCount());
     if (!AllFinite(values)) found = node;
     return !found;
-  }));
+  };
+  RETURN_IF_ERROR(ForwardWhile(Mode::kTraining, feed, parameters, /*prologues=*/false, is_finite));
   return found;
 }
 
@@ -267,7 +274,8 @@ absl::Status CpuPlan::Backward(const Feed& feed, const ParameterVector& paramete
   BindGradients(gradients);
   trained_ = false;  // gradients take the memory of values
   if (float* const loss = gradients_[architecture_.outputs()[0].node]; loss != nullptr) *loss = 1;
-  const Run run = MakeRun(Mode::kTraining, feed);
+  Run run = MakeRun(Mode::kTraining, feed);
+  run.prologues = true;
   for (int k = step_count_ - 1; k >= 0; k = ChainStart(k) - 1) {
     if (steps_[k].backward) RETURN_IF_ERROR(RunChain(ChainStart(k), Pass::kBackward, run));
   }

@@ -75,12 +75,14 @@ class CpuPlan final : public Plan {
   void Allocate();
   std::int64_t SizeBytes(arch::NodeIndex node) const;
   int FirstWriteOfValue(int k) const;
+  int LastReadBy(arch::NodeIndex user, int k) const;
   int LastReadOfValue(int k) const;
   int FirstWriteOfGradient(int k) const;
 
-  // Forward until `go_on(node)`, called when a node's value is known, is false.
+  // Forward until `go_on(node)`, called when a node's value is known, is false. Without `prologues`
+  // every step's result is.
   absl::Status ForwardWhile(Mode mode, const Feed& feed, ParameterVector& parameters,
-                            absl::FunctionRef<bool(arch::NodeIndex)> go_on);
+                            bool prologues, absl::FunctionRef<bool(arch::NodeIndex)> go_on);
   // All steps of the chain that begins with `start`.
   absl::Status RunChain(int start, Pass pass, const Run& run) const;
   absl::Status RunKernels(int start, int end, Pass pass, const Run& run) const;

@@ -81,6 +81,22 @@ int CpuPlan::FirstWriteOfValue(int k) const {
   return folded ? step_of_[fused_[node].folded] : k;
 }
 
+// The last step in which somebody reads a step's result for the sake of its user. A convolution
+// that has a prologue reads what that one reads instead, but for a forward without prologues.
+int CpuPlan::LastReadBy(arch::NodeIndex user, int k) const {
+  const int reader = step_of_[user];
+  if (reader < 0) return k;
+  const arch::NodeIndex prologue = fused_[user].prologue;
+  if (prologue == steps_[k].node) return reader;
+  const bool backward = steps_[reader].backward &&
+                        FindKernel(architecture_.node(user).op->name)->memory.reads_operands;
+  const int last = backward ? BackwardStep(reader) : reader;
+  const bool is_prologue = prologue > user;
+  return is_prologue && steps_[step_of_[prologue]].backward
+             ? std::max(last, BackwardStep(step_of_[prologue]))
+             : last;
+}
+
 // The last step that reads a step's result.
 int CpuPlan::LastReadOfValue(int k) const {
   const Step& step = steps_[k];
@@ -89,11 +105,7 @@ int CpuPlan::LastReadOfValue(int k) const {
       step.backward && FindKernel(architecture_.node(step.node).op->name)->memory.reads_result;
   int last = itself ? BackwardStep(k) : k;
   for (const arch::NodeIndex user : architecture_.users(step.result)) {
-    const int reader = step_of_[user];
-    if (reader < 0) continue;
-    const bool backward = steps_[reader].backward &&
-                          FindKernel(architecture_.node(user).op->name)->memory.reads_operands;
-    last = std::max(last, backward ? BackwardStep(reader) : reader);
+    last = std::max(last, LastReadBy(user, k));
   }
   return last;
 }

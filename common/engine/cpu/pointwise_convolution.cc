@@ -8,6 +8,7 @@
 #include <string.h>
 
 #include "common/engine/cpu/avx512_gemm.h"
+#include "common/engine/cpu/avx512_operand.h"
 #include "common/engine/cpu/avx512_slices.h"
 
 namespace graft::engine::cpu {
@@ -25,8 +26,12 @@ int64_t SlicesOf(const ConvolutionShape& s) {
   return NumberOfSlices(Pixels(s), kLeastPixels, WeightElements(s));
 }
 
-int64_t ScratchElements(const ConvolutionShape& s, int) {
-  return (SlicesOf(s) - 1) * WeightElements(s);
+// A block's operand.
+int64_t BlockElements(const ConvolutionShape& s) { return kPixelsPerBlock * RoundUp(s.channels); }
+
+// Sums of slices, and a block of each thread.
+int64_t ScratchElements(const ConvolutionShape& s, int threads) {
+  return (SlicesOf(s) - 1) * WeightElements(s) + BlockElements(s) * threads;
 }
 
 // weight: [filters, channels], which is what the turned convolution takes -> [channels, filters]
@@ -55,63 +60,72 @@ void AddBias(int64_t pixels, int64_t filters, const float* bias, float floor, fl
   });
 }
 
-void Convolve(const ConvolutionShape& s, const float* x, const float* transformed_weight,
-              const float* bias, float floor, float*, float* y) {
+void Convolve(const ConvolutionShape& s, const ConvolutionOperand& operand,
+              const float* transformed_weight, const float* bias, float floor, float* scratch,
+              float* y) {
   const int64_t pixels = Pixels(s);
   const bool finish = bias != nullptr || floor > -__builtin_inff();
 #pragma omp parallel for schedule(static) if (pixels > kPixelsPerBlock)
   for (int64_t first = 0; first < pixels; first += kPixelsPerBlock) {
     const int64_t block = Smaller(kPixelsPerBlock, pixels - first);
+    float* const own = scratch + omp_get_thread_num() * BlockElements(s);
+    const float* const x = LoadPixels(operand, s.channels, first, block, own);
     float* const to = y + first * s.filters;
     Gemm(block, s.filters, s.channels,
-         {x + first * s.channels, s.channels, 1, transformed_weight, s.filters, to, s.filters},
-         /*add=*/false);
+         {x, s.channels, 1, transformed_weight, s.filters, to, s.filters}, /*add=*/false);
     if (finish) AddBias(block, s.filters, bias, floor, to);
   }
 }
 
-// dweight = or += dy^T x of some pixels, for some filters.
-void SumPixels(const ConvolutionShape& s, int64_t first, int64_t pixels, int64_t filter,
-               int64_t filters, const float* x, const float* dy, bool add, float* dweight) {
+// dweight = or += dy^T x of some pixels, for some filters; `x` and `dy` are at the first pixel.
+void SumPixels(const ConvolutionShape& s, int64_t pixels, int64_t filter, int64_t filters,
+               const float* x, const float* dy, bool add, float* dweight) {
   Gemm(filters, s.channels, pixels,
-       {dy + first * s.filters + filter, 1, s.filters, x + first * s.channels, s.channels,
-        dweight + filter * s.channels, s.channels},
-       add);
+       {dy + filter, 1, s.filters, x, s.channels, dweight + filter * s.channels, s.channels}, add);
 }
 
 // Each thread takes some pixels.
-void SumSlices(const ConvolutionShape& s, const float* x, const float* dy, float* scratch,
-               float* dweight) {
-  SumInSlices(SlicesOf(s), Pixels(s), WeightElements(s), scratch, dweight,
-              [&](int64_t first, int64_t last, float* sum) {
-                for (int64_t start = first; start < last; start += kPixelsPerBlock) {
-                  SumPixels(s, start, Smaller(kPixelsPerBlock, last - start), 0, s.filters, x, dy,
-                            /*add=*/start > first, sum);
-                }
-              });
+void SumSlices(const ConvolutionShape& s, const ConvolutionOperand& operand, const float* dy,
+               float* scratch, float* dweight) {
+  const int64_t slices = SlicesOf(s);
+  const int64_t elements = WeightElements(s);
+  float* const blocks = scratch + (slices - 1) * elements;
+  SumInSlices(
+      slices, Pixels(s), elements, scratch, dweight, [&](int64_t first, int64_t last, float* sum) {
+        float* const own = blocks + omp_get_thread_num() * BlockElements(s);
+        for (int64_t start = first; start < last; start += kPixelsPerBlock) {
+          const int64_t pixels = Smaller(kPixelsPerBlock, last - start);
+          SumPixels(s, pixels, 0, s.filters, LoadPixels(operand, s.channels, start, pixels, own),
+                    dy + start * s.filters, /*add=*/start > first, sum);
+        }
+      });
 }
 
 // Each thread takes some filters, so that each sum has one order whatever their number.
-void SumTogether(const ConvolutionShape& s, const float* x, const float* dy, float* dweight) {
+void SumTogether(const ConvolutionShape& s, const ConvolutionOperand& operand, const float* dy,
+                 float* scratch, float* dweight) {
   const int64_t pixels = Pixels(s);
   const int64_t units = (s.filters + kUnitFilters - 1) / kUnitFilters;
 #pragma omp parallel if (units > 1)
   for (int64_t first = 0; first < pixels; first += kPixelsPerBlock) {
+    const int64_t block = Smaller(kPixelsPerBlock, pixels - first);
+    float* const own = scratch + omp_get_thread_num() * BlockElements(s);
+    const float* const x = LoadPixels(operand, s.channels, first, block, own);
 #pragma omp for schedule(static) nowait
     for (int64_t unit = 0; unit < units; ++unit) {
       const int64_t filter = unit * kUnitFilters;
-      SumPixels(s, first, Smaller(kPixelsPerBlock, pixels - first), filter,
-                Smaller(kUnitFilters, s.filters - filter), x, dy, /*add=*/first > 0, dweight);
+      SumPixels(s, block, filter, Smaller(kUnitFilters, s.filters - filter), x,
+                dy + first * s.filters, /*add=*/first > 0, dweight);
     }
   }
 }
 
-void WeightGradient(const ConvolutionShape& s, const float* x, const float* dy, float*,
-                    float* scratch, float* dweight) {
+void WeightGradient(const ConvolutionShape& s, const ConvolutionOperand& operand, const float* dy,
+                    float*, float* scratch, float* dweight) {
   if (SlicesOf(s) > 1) {
-    SumSlices(s, x, dy, scratch, dweight);
+    SumSlices(s, operand, dy, scratch, dweight);
   } else {
-    SumTogether(s, x, dy, dweight);
+    SumTogether(s, operand, dy, scratch, dweight);
   }
 }
 

@@ -102,13 +102,13 @@ class Bench {
   absl::Status Run(ConvolutionMethod& method, ConvolutionPass pass) {
     switch (pass) {
       case ConvolutionPass::kForward:
-        return method.Forward(kBatch, x_.floats(), weight_.floats(), nullptr, scratch_.floats(),
+        return method.Forward(kBatch, {x_.floats()}, weight_.floats(), nullptr, scratch_.floats(),
                               y_.floats());
       case ConvolutionPass::kDataGradient:
         return method.DataGradient(kBatch, y_.floats(), weight_.floats(), scratch_.floats(),
                                    gradient_.floats());
       case ConvolutionPass::kWeightGradient:
-        return method.WeightGradient(kBatch, x_.floats(), y_.floats(), scratch_.floats(),
+        return method.WeightGradient(kBatch, {x_.floats()}, y_.floats(), scratch_.floats(),
                                      gradient_.floats(), nullptr);
     }
     return absl::InternalError("no such pass");

@@ -14,6 +14,7 @@
 #include <omp.h>
 
 #include "common/engine/cpu/avx512_gemm.h"
+#include "common/engine/cpu/avx512_operand.h"
 #include "common/engine/cpu/avx512_slices.h"
 #include "common/engine/cpu/winograd_transforms.h"
 
@@ -22,21 +23,13 @@ namespace {
 
 int64_t PointsOf(int64_t kernel) { return kernel == 3 ? kPoints<3> : kPoints<5>; }
 
-// Elements of the transformed patches and results of a tile.
-int64_t TileElements(const ConvolutionShape& shape) {
-  return PointsOf(shape.kernel) * (RoundUp(shape.channels) + RoundUp(shape.filters));
-}
-
 // Tiles that are computed together: 36, or 24 where those would crowd the second cache. Fewer would
 // read the weights too often.
 int64_t TilesPerBlock(const ConvolutionShape& shape) {
   constexpr int64_t kMostElements = 160 << 10;
-  return 36 * TileElements(shape) <= kMostElements ? 36 : 24;
-}
-
-// Elements of a thread's block.
-int64_t BlockElements(const ConvolutionShape& shape) {
-  return TilesPerBlock(shape) * TileElements(shape);
+  const int64_t tile_elements =
+      PointsOf(shape.kernel) * (RoundUp(shape.channels) + RoundUp(shape.filters));
+  return 36 * tile_elements <= kMostElements ? 36 : 24;
 }
 
 // The tiles of all images, in order.
@@ -65,9 +58,37 @@ struct TilePosition {
   int64_t x;
 };
 
+// Rows of images, which are numbered through all images.
+struct Rows {
+  const float* values;  // from the row `first` on
+  int64_t first;
+};
+
+// The operand's rows that the tiles of a block need.
+struct RowRange {
+  RowRange(const ConvolutionShape& shape, const Tiling& tiling, int64_t first_tile, int64_t tiles) {
+    const TilePosition front(tiling, first_tile);
+    const TilePosition back(tiling, first_tile + tiles - 1);
+    const int64_t top = front.y - shape.pad_top;
+    const int64_t bottom = back.y - shape.pad_top + kTile + shape.kernel - 1;
+    first = front.image * shape.height + (top > 0 ? Smaller(top, shape.height) : 0);
+    count = back.image * shape.height + Smaller(bottom, shape.height) - first;
+  }
+  // The most of any block: of each row of tiles, and what patches overlap at an image's edges.
+  static int64_t Most(const ConvolutionShape& shape, const Tiling& tiling) {
+    const int64_t tile_rows = (tiling.per_block + tiling.columns - 2) / tiling.columns + 1;
+    const int64_t images = (tile_rows + tiling.rows - 2) / tiling.rows + 1;
+    return tile_rows * kTile + images * (shape.kernel - 1);
+  }
+
+  int64_t first;
+  int64_t count;
+};
+
 // A square of an image plane, `size` elements along an axis, of which parts may lie outside.
 struct Square {
-  const float* plane;  // [height, width, channels]
+  const float* rows;  // of [width, channels]
+  int64_t first_row;  // the plane's first one among them; less than 0: they begin below it
   int64_t height, width, channels;
   int64_t top, left, size;
 
@@ -82,7 +103,7 @@ struct Square {
     const int64_t x = left + j;
     const bool outside = y < 0 || y >= height || x < 0 || x >= width;
     if (!kInside && outside) return V::Zero();
-    return V::Load(lanes, plane + (y * width + x) * channels + channel);
+    return V::Load(lanes, rows + ((first_row + y) * width + x) * channels + channel);
   }
 };
 
@@ -95,6 +116,28 @@ struct Points {
   float* values;
   int64_t row;     // elements of a tile
   int64_t matrix;  // elements of a point
+};
+
+// The scratch of a block. The operand's rows, where a norm computes them, are transformed before
+// there are values of filters.
+struct Block {
+  Block(const ConvolutionShape& shape, const Tiling& tiling, float* scratch)
+      : channels(scratch, tiling, shape.channels),
+        filters(scratch + PointsOf(shape.kernel) * channels.matrix, tiling, shape.filters),
+        rows(filters.values) {}
+
+  static int64_t Elements(const ConvolutionShape& shape) {
+    const Tiling tiling(shape);
+    const Block block(shape, tiling, nullptr);
+    const int64_t points = PointsOf(shape.kernel);
+    const int64_t of_rows = RowRange::Most(shape, tiling) * shape.width * shape.channels;
+    const int64_t of_filters = points * block.filters.matrix;
+    return points * block.channels.matrix + RoundUp(of_rows > of_filters ? of_rows : of_filters);
+  }
+
+  Points channels;  // of patches
+  Points filters;   // of results, or of their gradients
+  float* rows;
 };
 
 // Transforms the square, kFrom elements along an axis, into the values of tile `t` of its block.
@@ -131,22 +174,20 @@ inline __attribute__((always_inline)) void TransformSquare(const Square& square,
 }
 
 template <int K>
-void TransformPatch(const ConvolutionShape& shape, const TilePosition& at, const float* x,
+void TransformPatch(const ConvolutionShape& shape, const TilePosition& at, const Rows& rows,
                     int64_t t, const Points& points) {
-  const Square patch{x + at.image * shape.height * shape.width * shape.channels,
-                     shape.height,
-                     shape.width,
-                     shape.channels,
-                     at.y - shape.pad_top,
-                     at.x - shape.pad_left,
-                     kPatch<K>};
+  const Square patch{rows.values,           at.image * shape.height - rows.first,
+                     shape.height,          shape.width,
+                     shape.channels,        at.y - shape.pad_top,
+                     at.x - shape.pad_left, kPatch<K>};
   TransformSquare<PatchTransform<K>, kPatch<K>, kPatch<K>>(patch, t, points);
 }
 
 template <int K>
 void TransformGradient(const ConvolutionShape& shape, const TilePosition& at, const float* dy,
                        int64_t t, const Points& points) {
-  const Square results{dy + at.image * shape.out_height * shape.out_width * shape.filters,
+  const Square results{dy,
+                       at.image * shape.out_height,
                        shape.out_height,
                        shape.out_width,
                        shape.filters,
@@ -244,19 +285,33 @@ void StoreWeightGradient(const float* transformed, int64_t channels, int64_t fil
   }
 }
 
+// All patches of a block, by one thread.
 template <int K>
-void ConvolveTiles(const ConvolutionShape& shape, const float* x, const float* transformed_weight,
-                   const float* bias, float floor, float* scratch, float* y) {
+void TransformPatches(const ConvolutionShape& shape, const Tiling& tiling,
+                      const ConvolutionOperand& operand, int64_t first, int64_t tiles,
+                      const Block& block) {
+  const RowRange range(shape, tiling, first, tiles);
+  const int64_t width = shape.width;
+  const Rows rows{
+      LoadPixels(operand, shape.channels, range.first * width, range.count * width, block.rows),
+      range.first};
+  for (int64_t t = 0; t < tiles; ++t) {
+    TransformPatch<K>(shape, TilePosition(tiling, first + t), rows, t, block.channels);
+  }
+}
+
+template <int K>
+void ConvolveTiles(const ConvolutionShape& shape, const ConvolutionOperand& operand,
+                   const float* transformed_weight, const float* bias, float floor, float* scratch,
+                   float* y) {
   const Tiling tiling(shape);
 #pragma omp parallel for schedule(static) if (tiling.count > tiling.per_block)
   for (int64_t first = 0; first < tiling.count; first += tiling.per_block) {
     const int64_t tiles = Smaller(tiling.per_block, tiling.count - first);
-    float* const own = scratch + omp_get_thread_num() * BlockElements(shape);
-    const Points patches(own, tiling, shape.channels);
-    const Points results(own + kPoints<K> * patches.matrix, tiling, shape.filters);
-    for (int64_t t = 0; t < tiles; ++t) {
-      TransformPatch<K>(shape, TilePosition(tiling, first + t), x, t, patches);
-    }
+    const Block block(shape, tiling, scratch + omp_get_thread_num() * Block::Elements(shape));
+    const Points& patches = block.channels;
+    const Points& results = block.filters;
+    TransformPatches<K>(shape, tiling, operand, first, tiles, block);
     for (int64_t point = 0; point < kPoints<K>; ++point) {
       Gemm(tiles, shape.filters, shape.channels,
            {patches.values + point * patches.matrix, patches.row, 1,
@@ -282,8 +337,10 @@ int64_t SlicesOf(const ConvolutionShape& shape) {
 
 // transformed[point] = or += the sum over a block's tiles.
 template <int K>
-void SumPoint(const ConvolutionShape& shape, int64_t tiles, int64_t point, const Points& patches,
-              const Points& gradients, bool add, float* transformed) {
+void SumPoint(const ConvolutionShape& shape, int64_t tiles, int64_t point, const Block& block,
+              bool add, float* transformed) {
+  const Points& patches = block.channels;
+  const Points& gradients = block.filters;
   Gemm(shape.channels, shape.filters, tiles,
        {patches.values + point * patches.matrix, 1, patches.row,
         gradients.values + point * gradients.matrix, gradients.row,
@@ -295,57 +352,67 @@ void SumPoint(const ConvolutionShape& shape, int64_t tiles, int64_t point, const
 // The gradient of transformed weights, of the tiles from `first` to before `last`, by one thread.
 template <int K>
 void SumTiles(const ConvolutionShape& shape, const Tiling& tiling, int64_t first, int64_t last,
-              const float* x, const float* dy, float* scratch, float* transformed) {
-  const Points patches(scratch, tiling, shape.channels);
-  const Points gradients(scratch + kPoints<K> * patches.matrix, tiling, shape.filters);
+              const ConvolutionOperand& operand, const float* dy, float* scratch,
+              float* transformed) {
+  const Block block(shape, tiling, scratch);
   for (int64_t start = first; start < last; start += tiling.per_block) {
     const int64_t tiles = Smaller(tiling.per_block, last - start);
+    TransformPatches<K>(shape, tiling, operand, start, tiles, block);
     for (int64_t t = 0; t < tiles; ++t) {
-      const TilePosition at(tiling, start + t);
-      TransformPatch<K>(shape, at, x, t, patches);
-      TransformGradient<K>(shape, at, dy, t, gradients);
+      TransformGradient<K>(shape, TilePosition(tiling, start + t), dy, t, block.filters);
     }
     for (int64_t point = 0; point < kPoints<K>; ++point) {
-      SumPoint<K>(shape, tiles, point, patches, gradients, /*add=*/start > first, transformed);
+      SumPoint<K>(shape, tiles, point, block, /*add=*/start > first, transformed);
     }
   }
 }
 
 // The gradient of transformed weights.
 template <int K>
-void SumSlices(const ConvolutionShape& shape, const float* x, const float* dy, float* scratch,
-               float* transformed) {
+void SumSlices(const ConvolutionShape& shape, const ConvolutionOperand& operand, const float* dy,
+               float* scratch, float* transformed) {
   const Tiling tiling(shape);
   const int64_t slices = SlicesOf(shape);
   const int64_t elements = WeightElements(shape);
   float* const blocks = scratch + (slices - 1) * elements;
   SumInSlices(slices, tiling.count, elements, scratch, transformed,
               [&](int64_t first, int64_t last, float* sum) {
-                SumTiles<K>(shape, tiling, first, last, x, dy,
-                            blocks + BlockElements(shape) * omp_get_thread_num(), sum);
+                SumTiles<K>(shape, tiling, first, last, operand, dy,
+                            blocks + Block::Elements(shape) * omp_get_thread_num(), sum);
               });
 }
 
 // The same in one slice. Threads share a block: each takes some of its tiles, then some of the
 // points.
 template <int K>
-void SumTogether(const ConvolutionShape& shape, const float* x, const float* dy, float* scratch,
-                 float* transformed) {
+void SumTogether(const ConvolutionShape& shape, const ConvolutionOperand& operand, const float* dy,
+                 float* scratch, float* transformed) {
   const Tiling tiling(shape);
-  const Points patches(scratch, tiling, shape.channels);
-  const Points gradients(scratch + kPoints<K> * patches.matrix, tiling, shape.filters);
+  const Block block(shape, tiling, scratch);
 #pragma omp parallel
   for (int64_t first = 0; first < tiling.count; first += tiling.per_block) {
     const int64_t tiles = Smaller(tiling.per_block, tiling.count - first);
+    const RowRange range(shape, tiling, first, tiles);
+    const Rows rows = operand.norm == nullptr ? Rows{operand.x, 0} : Rows{block.rows, range.first};
+    if (operand.norm != nullptr) {
+      const int64_t row = shape.width * shape.channels;
+#pragma omp for schedule(static)
+      for (int64_t i = 0; i < range.count; ++i) {
+        LoadPixels(operand, shape.channels, (range.first + i) * shape.width, shape.width,
+                   block.rows + i * row);
+      }
+    }
 #pragma omp for schedule(static)
     for (int64_t t = 0; t < tiles; ++t) {
-      const TilePosition at(tiling, first + t);
-      TransformPatch<K>(shape, at, x, t, patches);
-      TransformGradient<K>(shape, at, dy, t, gradients);
+      TransformPatch<K>(shape, TilePosition(tiling, first + t), rows, t, block.channels);
+    }
+#pragma omp for schedule(static)
+    for (int64_t t = 0; t < tiles; ++t) {
+      TransformGradient<K>(shape, TilePosition(tiling, first + t), dy, t, block.filters);
     }
 #pragma omp for schedule(static)
     for (int64_t point = 0; point < kPoints<K>; ++point) {
-      SumPoint<K>(shape, tiles, point, patches, gradients, /*add=*/first > 0, transformed);
+      SumPoint<K>(shape, tiles, point, block, /*add=*/first > 0, transformed);
     }
   }
 }
@@ -367,7 +434,7 @@ void ForKernel(int64_t kernel, F f) {
 }
 
 int64_t ScratchElements(const ConvolutionShape& shape, int threads) {
-  return (SlicesOf(shape) - 1) * WeightElements(shape) + BlockElements(shape) * threads;
+  return (SlicesOf(shape) - 1) * WeightElements(shape) + Block::Elements(shape) * threads;
 }
 
 // -> [points, channels, filters], or [points, filters, channels] if turned
@@ -386,20 +453,21 @@ void TransformWeight(const ConvolutionShape& shape, const float* weight, bool tu
   });
 }
 
-void Convolve(const ConvolutionShape& shape, const float* x, const float* transformed_weight,
-              const float* bias, float floor, float* scratch, float* y) {
+void Convolve(const ConvolutionShape& shape, const ConvolutionOperand& operand,
+              const float* transformed_weight, const float* bias, float floor, float* scratch,
+              float* y) {
   ForKernel(shape.kernel, [&](auto size) {
-    ConvolveTiles<size>(shape, x, transformed_weight, bias, floor, scratch, y);
+    ConvolveTiles<size>(shape, operand, transformed_weight, bias, floor, scratch, y);
   });
 }
 
-void WeightGradient(const ConvolutionShape& shape, const float* x, const float* dy,
-                    float* transformed, float* scratch, float* dweight) {
+void WeightGradient(const ConvolutionShape& shape, const ConvolutionOperand& operand,
+                    const float* dy, float* transformed, float* scratch, float* dweight) {
   ForKernel(shape.kernel, [&](auto size) {
     if (SlicesOf(shape) > 1) {
-      SumSlices<size>(shape, x, dy, scratch, transformed);
+      SumSlices<size>(shape, operand, dy, scratch, transformed);
     } else {
-      SumTogether<size>(shape, x, dy, scratch, transformed);
+      SumTogether<size>(shape, operand, dy, scratch, transformed);
     }
     StoreWeightGradient<size>(transformed, shape.channels, shape.filters, dweight);
   });

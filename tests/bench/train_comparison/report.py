@@ -389,8 +389,9 @@ def write(results, path):
             "faster. *Primitives* are convolutions, matrix products and attention, whichever library "
             "they are from; the *ceiling* is PyTorch's step to its own primitives: the ratio of an "
             "engine that had those and took no time for the rest. *Graft / its primitives* is Graft's "
-            "step to the sum of its primitives timed alone. Memory is the peak above the idle "
-            "process.", ""]
+            "step to the sum of its primitives timed alone, without the batch norms that convolutions "
+            "compute as they load their operands; in the step those count to the primitives. Memory is "
+            "the peak above the idle process.", ""]
     text += comparison_parts(compared, path) if compared else []
     if missing:
         text += ["## Not supported by the build that was measured", "",

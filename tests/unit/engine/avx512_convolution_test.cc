@@ -70,12 +70,13 @@ class ScopedThreads {
 };
 
 // The three passes.
-Results Compute(const Avx512Convolution& functions, const ConvolutionShape& s, const Values& x,
-                const Values& w, const Values& bias, float floor, const Values& dy, int threads) {
+Results Compute(const Avx512Convolution& functions, const ConvolutionShape& s,
+                const ConvolutionOperand& operand, const Values& w, const Values& bias, float floor,
+                const Values& dy, int threads) {
   const ScopedThreads scope(threads);
   const ConvolutionShape back = DataGradientShape(s);
   GuardedValues y(static_cast<std::int64_t>(dy.size()));
-  GuardedValues dx(static_cast<std::int64_t>(x.size()));
+  GuardedValues dx(s.count * s.height * s.width * s.channels);
   GuardedValues dw(static_cast<std::int64_t>(w.size()));
   GuardedValues forward_weight(functions.weight_elements(s));
   GuardedValues turned_weight(functions.weight_elements(s));
@@ -83,13 +84,13 @@ Results Compute(const Avx512Convolution& functions, const ConvolutionShape& s, c
   GuardedValues scratch(functions.scratch_elements(s, threads));
   GuardedValues back_scratch(functions.scratch_elements(back, threads));
   functions.transform_weight(s, w.data(), /*turned=*/false, forward_weight.data());
-  functions.convolve(s, x.data(), forward_weight.data(), bias.data(), floor, scratch.data(),
+  functions.convolve(s, operand, forward_weight.data(), bias.data(), floor, scratch.data(),
                      y.data());
-  functions.weight_gradient(s, x.data(), dy.data(), weight_scratch.data(), scratch.data(),
+  functions.weight_gradient(s, operand, dy.data(), weight_scratch.data(), scratch.data(),
                             dw.data());
   functions.transform_weight(s, w.data(), /*turned=*/true, turned_weight.data());
-  functions.convolve(back, dy.data(), turned_weight.data(), nullptr, -INFINITY, back_scratch.data(),
-                     dx.data());
+  functions.convolve(back, {dy.data()}, turned_weight.data(), nullptr, -INFINITY,
+                     back_scratch.data(), dx.data());
   return {.y = y.values(), .dx = dx.values(), .dw = dw.values()};
 }
 
@@ -136,17 +137,58 @@ TEST_P(Avx512ConvolutionTest, EqualsTheDirectSumForRandomShapesOnAnyNumberOfThre
                  << s.height << "," << s.width << "] to [" << s.filters << "," << s.out_height
                  << "," << s.out_width << "], padded " << s.pad_top << " and " << s.pad_left);
     const float floor = random.UniformInt(2) == 0 ? -INFINITY : 0.0F;
-    const Results alone = Compute(*GetParam().functions(), s, x, w, bias, floor, dy, 1);
+    const Results alone = Compute(*GetParam().functions(), s, {x.data()}, w, bias, floor, dy, 1);
     const ConvolutionSums direct(ProblemOf(s), s.count);
     std::vector<double> y = direct.Forward(x, w, bias);
     for (double& value : y) value = std::max<double>(value, floor);
     EXPECT_LT(Difference(alone.y, y), GetParam().tolerance);
     EXPECT_LT(Difference(alone.dx, direct.DataGradient(dy, w)), GetParam().tolerance);
     EXPECT_LT(Difference(alone.dw, direct.WeightGradient(x, dy)), GetParam().tolerance);
-    const Results together = Compute(*GetParam().functions(), s, x, w, bias, floor, dy, 3);
+    const Results together = Compute(*GetParam().functions(), s, {x.data()}, w, bias, floor, dy, 3);
     EXPECT_EQ(together.y, alone.y);
     EXPECT_EQ(together.dx, alone.dx);
     EXPECT_EQ(together.dw, alone.dw);
+  }
+}
+
+TEST_P(Avx512ConvolutionTest, AnOperandWithANormGivesTheBitsOfTheNormsResult) {
+  base::Rng random(2);
+  for (int round = 0; round < 60; ++round) {
+    const ConvolutionShape s =
+        RandomShape(GetParam().kernels[round % GetParam().kernels.size()], random);
+    SCOPED_TRACE(::testing::Message()
+                 << s.count << " of [" << s.channels << "," << s.height << "," << s.width << "]");
+    const std::int64_t period = NormPeriod(s.channels);
+    const auto coefficients = [&](std::uint64_t seed) {
+      Values values = RandomValues(s.channels, seed);
+      while (static_cast<std::int64_t>(values.size()) < period) {
+        values.push_back(values[values.size() - s.channels]);
+      }
+      return values;
+    };
+    const Values mean = coefficients(3), factor = coefficients(4), shift = coefficients(5);
+    const NormCoefficients norm{.mean = mean.data(),
+                                .factor = factor.data(),
+                                .shift = shift.data(),
+                                .slope = nullptr,
+                                .constant = nullptr,
+                                .floor = 0.0F};
+    const Values x = RandomValues(s.count * s.height * s.width * s.channels, 1);
+    Values normalised(x.size());
+    kPortableNormLoops.normalise({static_cast<std::int64_t>(x.size()), period}, norm, x.data(),
+                                 normalised.data());
+    const Values w = RandomValues(s.filters * s.channels * s.kernel * s.kernel, 2);
+    const Values bias = RandomValues(s.filters, 3);
+    const Values dy = RandomValues(s.count * s.out_height * s.out_width * s.filters, 4);
+    const auto compute = [&](const ConvolutionOperand& operand, int threads) {
+      return Compute(*GetParam().functions(), s, operand, w, bias, -INFINITY, dy, threads);
+    };
+    const Results expected = compute({normalised.data()}, 1);
+    for (const int threads : {1, 3}) {
+      const Results found = compute({x.data(), &norm}, threads);
+      EXPECT_EQ(found.y, expected.y);
+      EXPECT_EQ(found.dw, expected.dw);
+    }
   }
 }
 
@@ -166,7 +208,8 @@ TEST_P(Avx512ConvolutionTest, FloorKeepsNotANumber) {
   x[12 * 3] = NAN;  // in the middle
   const Values w = RandomValues(s.filters * 3 * s.kernel * s.kernel, 2);
   const Values dy = RandomValues(5 * 5 * s.filters, 3);
-  const Values y = Compute(*GetParam().functions(), s, x, w, Values(s.filters, 0), 0.0F, dy, 1).y;
+  const Values y =
+      Compute(*GetParam().functions(), s, {x.data()}, w, Values(s.filters, 0), 0.0F, dy, 1).y;
   for (std::int64_t filter = 0; filter < s.filters; ++filter) {
     EXPECT_TRUE(std::isnan(y[12 * s.filters + filter])) << filter;
   }

@@ -105,13 +105,13 @@ TEST(Bfloat16ConvolutionTest, EveryPassIsTheSumOfProductsOfRoundedOperands) {
       Values dbias(problem.y.channels, NAN);
       const cpu::AlignedBuffer scratch(method->scratch_bytes());
       ASSERT_TRUE(method
-                      ->Forward(count, x.data(), w.data(), problem.bias ? bias.data() : nullptr,
+                      ->Forward(count, {x.data()}, w.data(), problem.bias ? bias.data() : nullptr,
                                 scratch.floats(), y.data())
                       .ok());
       ASSERT_TRUE(
           method->DataGradient(count, dy.data(), w.data(), scratch.floats(), dx.data()).ok());
       ASSERT_TRUE(method
-                      ->WeightGradient(count, x.data(), dy.data(), scratch.floats(), dw.data(),
+                      ->WeightGradient(count, {x.data()}, dy.data(), scratch.floats(), dw.data(),
                                        problem.bias ? dbias.data() : nullptr)
                       .ok());
       EXPECT_LT(Difference(y, sums.Forward(Rounded(x), Rounded(w), bias)), kTolerance);

@@ -4,13 +4,18 @@
 #include <gtest/gtest.h>
 
 #include <algorithm>
+#include <iterator>
+#include <limits>
 #include <memory>
+#include <span>
 #include <string>
 #include <tuple>
 #include <utility>
 #include <vector>
 
+#include "common/engine/cpu/avx512_convolution.h"
 #include "common/engine/cpu/cpu_backend.h"
+#include "common/engine/cpu/plan.h"
 #include "tests/unit/engine/testing.h"
 
 namespace graft::engine {
@@ -39,10 +44,15 @@ arch::Architecture Behind(const tensor::Shape& image, std::vector<arch::LayerDef
   return WithLoss(Classifier(image, std::move(layers), 4));
 }
 
+std::vector<cpu::FusedChain> Fused(const arch::Architecture& architecture,
+                                   const PlanOptions& options = {}) {
+  return cpu::FuseChains(architecture, options, cpu::KernelTable::Default());
+}
+
 // The id of the layer whose value is that of the batch norm's kernel.
 std::string ResultOfNorm(const arch::Architecture& architecture, const PlanOptions& options = {}) {
   const arch::NodeIndex norm = *architecture.FindNode("norm");
-  return std::string(architecture.node(cpu::FuseChains(architecture, options)[norm].result).id);
+  return std::string(architecture.node(Fused(architecture, options)[norm].result).id);
 }
 
 TEST(FusionTest, BatchNormTakesReluAndPoolThatTilesThePlane) {
@@ -178,13 +188,120 @@ INSTANTIATE_TEST_SUITE_P(
 
 TEST(FusionTest, InferenceFoldsBatchNormsIntoConvolutionsThatNothingElseReads) {
   const auto folds = [](const arch::Architecture& network, const PlanOptions& options) {
-    return cpu::FuseChains(network, options)[*network.FindNode("norm")].folded >= 0;
+    return Fused(network, options)[*network.FindNode("norm")].folded >= 0;
   };
   const arch::Architecture plain = Behind({2, 6, 4}, {Layer("relu")});
   EXPECT_TRUE(folds(plain, {}));
   EXPECT_FALSE(folds(plain, {.exact = true}));
   EXPECT_FALSE(folds(Behind({2, 6, 4}, {Layer("relu"), Pool({2, 2}, {2, 2})}), {}));
   EXPECT_FALSE(folds(Behind({2, 6, 4}, {Layer("add", {}, {"norm", "convolution_1"})}), {}));
+}
+
+// A batch norm "norm", with "relu" behind it, between two convolutions.
+arch::Architecture Between(arch::LayerDef behind, bool relu = true) {
+  std::vector<arch::LayerDef> layers = {
+      Layer("convolution", {{"filters", std::int64_t{24}}, {"kernel", std::int64_t{3}}}),
+      Layer("batch_norm", {}, {}, "norm")};
+  if (relu) layers.push_back(Layer("relu", {}, {}, "relu"));
+  layers.push_back(std::move(behind));
+  layers.push_back(Layer("global_average_pool"));
+  return WithLoss(Classifier({6, 9, 8}, std::move(layers), 4));
+}
+
+class PrologueTest : public ::testing::TestWithParam<std::tuple<std::int64_t, bool>> {
+ protected:
+  void SetUp() override {
+    if (!cpu::HaveAvx512()) GTEST_SKIP() << "this processor has no AVX-512";
+  }
+  static arch::Architecture Network() {
+    const auto& [kernel, relu] = GetParam();
+    return Between(Convolution(48, kernel), relu);
+  }
+};
+
+// Fetching the batch norm's value keeps it out of the convolution.
+TEST_P(PrologueTest, ATrainingHasTheBitsOfTheTwoOneAfterTheOther) {
+  const arch::Architecture network = Network();
+  const arch::NodeIndex norm = *network.FindNode("norm");
+  ASSERT_GE(Fused(network)[norm].prologue, 0);
+  const auto parameters_of = [&](arch::NodeIndex node) {
+    return std::span(network.node(node).operands).subspan(1);
+  };
+  std::vector<arch::NodeIndex> frozen;
+  // Nothing frozen, the batch norm, also the convolution before it.
+  for (const arch::NodeIndex next : {-1, norm, *network.FindNode("convolution_1")}) {
+    if (next >= 0) std::ranges::copy(parameters_of(next), std::back_inserter(frozen));
+    std::vector<std::vector<float>> results;  // of each plan
+    for (const bool together : {true, false}) {
+      PlanOptions options{.batch = 9, .frozen = frozen};
+      if (!together) options.fetch = {Fused(network)[norm].result};
+      const auto plan = cpu::CpuBackend().Compile(network, options);
+      ASSERT_TRUE(plan.ok()) << plan.status();
+      const Examples examples(network, 9, 3);
+      ParameterVector parameters = RandomParameters(network, (*plan)->layout(), 5);
+      std::vector<float> found;
+      for (const std::int64_t count : {9, 4}) {
+        ParameterVector gradients((*plan)->layout().size());
+        const Feed feed = examples.feed(count);
+        ASSERT_TRUE((*plan)->Forward(Mode::kTraining, feed, parameters).ok());
+        const auto logits = (*plan)->Output(1);
+        found.insert(found.end(), logits.begin(), logits.end());
+        ASSERT_TRUE((*plan)->Backward(feed, parameters, gradients).ok());
+        found.insert(found.end(), gradients.values().begin(), gradients.values().end());
+      }
+      found.insert(found.end(), parameters.values().begin(), parameters.values().end());
+      results.push_back(std::move(found));
+    }
+    EXPECT_EQ(results[0], results[1]) << frozen.size() << " tensors are frozen";
+  }
+}
+
+TEST_P(PrologueTest, APlanThatTrainsDoesNotKeepTheNormsResult) {
+  const arch::Architecture network = Network();
+  const arch::NodeIndex result = Fused(network)[*network.FindNode("norm")].result;
+  const auto arena_bytes = [&](std::vector<arch::NodeIndex> fetch) {
+    return cpu::CpuPlan::Create(network, {.batch = 9, .fetch = std::move(fetch)}, {})
+        .value()
+        ->arena_bytes();
+  };
+  EXPECT_LE(arena_bytes({}), arena_bytes({result}) - 9 * 24 * 9 * 8 * 4);
+}
+
+TEST_P(PrologueTest, TheNormIsNamedWhenItIsTheFirstThatIsNotFinite) {
+  const arch::Architecture network = Network();
+  const arch::NodeIndex norm = *network.FindNode("norm");
+  const auto plan = cpu::CpuBackend().Compile(network, {.batch = 9});
+  const Examples examples(network, 9, 3);
+  ParameterVector parameters = RandomParameters(network, (*plan)->layout(), 5);
+  const auto& slot = (*plan)->layout().slot(network.node(norm).operands[2]);
+  parameters.slice(slot)[7] = std::numeric_limits<float>::infinity();
+  const auto found = (*plan)->FindNonFinite(examples.feed(), parameters);
+  ASSERT_TRUE(found.ok()) << found.status();
+  EXPECT_EQ(*found, Fused(network)[norm].result);
+}
+
+INSTANTIATE_TEST_SUITE_P(Kernels, PrologueTest,
+                         ::testing::Combine(::testing::Values(1, 3, 5), ::testing::Bool()));
+
+TEST(FusionTest, OnlyOurOwnConvolutionsNormaliseTheirOperandInTraining) {
+  if (!cpu::HaveAvx512()) GTEST_SKIP() << "this processor has no AVX-512";
+  const auto normalises = [](const arch::Architecture& network, const PlanOptions& options = {}) {
+    const std::vector<cpu::FusedChain> chains = Fused(network, options);
+    const arch::NodeIndex convolution = chains[*network.FindNode("norm")].prologue;
+    return convolution >= 0 && network.node(convolution).id == "convolution" &&
+           chains[convolution].prologue == *network.FindNode("norm");
+  };
+  const arch::Architecture plain = Between(Convolution(32, 3));
+  EXPECT_TRUE(normalises(plain));
+  EXPECT_FALSE(normalises(plain, {.gradients = false}));
+  EXPECT_FALSE(normalises(plain, {.exact = true}));
+  EXPECT_FALSE(normalises(plain, {.fetch = {*plain.FindNode("relu")}}));
+  EXPECT_FALSE(normalises(Between(Convolution(32, 3, {{"strides", std::int64_t{2}}}))));
+  EXPECT_FALSE(normalises(Between(Convolution(24, 3, {{"groups", std::int64_t{24}}}))));
+  EXPECT_FALSE(
+      normalises(Behind({2, 6, 4}, {Layer("relu"), Pool({2, 2}, {2, 2}), Convolution(32, 3)})));
+  EXPECT_FALSE(normalises(Behind({2, 6, 4}, {Layer("relu", {}, {}, "relu"), Convolution(5, 3),
+                                             Layer("add", {}, {"convolution", "relu"})})));
 }
 
 }  // namespace

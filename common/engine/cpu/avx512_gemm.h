@@ -38,6 +38,27 @@ struct GemmOperands {
   bool c_padded = false;  // rows of c may be written up to the next multiple of kLanes
 };
 
+// What a product does at each step of its sums: nothing.
+struct NothingAhead {
+  inline void Step() {}
+};
+
+// Or it brings memory that will be read next, in two pieces, into the second cache. The next
+// product would wait for it, because its first rows ask for all of it at once.
+struct ReadAhead {
+  inline void Step() {
+    _mm_prefetch(first, _MM_HINT_T1);
+    _mm_prefetch(second, _MM_HINT_T1);
+    first += first_bytes;
+    second += second_bytes;
+  }
+
+  const char* first;
+  const char* second;
+  int64_t first_bytes;  // at each step
+  int64_t second_bytes;
+};
+
 // Kinds of vectors: 16 lanes, or the half register that takes half the time. Lanes that are not in
 // `mask` are neither read nor written.
 struct FullVector {
@@ -94,11 +115,12 @@ static inline __attribute__((always_inline)) void ForEachVector(int64_t elements
 // Rows of c, and along its columns kWhole full vectors and one more of the kind Last, that are kept
 // in registers. `mask` is for the last vector. Arrays have an element more than they need, for none
 // may be empty.
-template <int kRows, int kWhole, typename Last>
+template <int kRows, int kWhole, typename Last, typename Next>
 static inline __attribute__((always_inline)) void GemmBlock(int64_t k, const GemmOperands& at,
-                                                            __mmask16 mask, bool add) {
+                                                            __mmask16 mask, bool add, Next& next) {
   constexpr int64_t kLast = kWhole * kLanes;
   const GemmOperands o = at;
+  Next ahead = next;
   FullVector::Vector sum[kRows][kWhole + 1];
   typename Last::Vector last_sum[kRows];
   GRAFT_UNROLLED for (int i = 0; i < kRows; ++i) {
@@ -111,6 +133,7 @@ static inline __attribute__((always_inline)) void GemmBlock(int64_t k, const Gem
   const float* a = o.a;
   const float* b = o.b;
   for (int64_t p = 0; p < k; ++p, a += o.a_column, b += o.b_row) {
+    ahead.Step();
     FullVector::Vector factors[kWhole + 1];
     GRAFT_UNROLLED for (int j = 0; j < kWhole; ++j) factors[j] =
         FullVector::Load(FullVector::kAll, b + j * kLanes);
@@ -129,24 +152,25 @@ static inline __attribute__((always_inline)) void GemmBlock(int64_t k, const Gem
         FullVector::Store(c + j * kLanes, FullVector::kAll, sum[i][j]);
     Last::Store(c + kLast, o.c_padded ? Last::kAll : mask, last_sum[i]);
   }
+  next = ahead;
 }
 
 // GemmBlock of as many rows, up to kRows.
-template <int kRows, int kWhole, typename Last>
+template <int kRows, int kWhole, typename Last, typename Next>
 static inline void GemmRows(int64_t rows, int64_t k, const GemmOperands& at, __mmask16 mask,
-                            bool add) {
+                            bool add, Next& next) {
   if constexpr (kRows > 0) {
-    if (rows == kRows) return GemmBlock<kRows, kWhole, Last>(k, at, mask, add);
-    GemmRows<kRows - 1, kWhole, Last>(rows, k, at, mask, add);
+    if (rows == kRows) return GemmBlock<kRows, kWhole, Last>(k, at, mask, add, next);
+    GemmRows<kRows - 1, kWhole, Last>(rows, k, at, mask, add, next);
   }
 }
 
 // All rows of a panel, in blocks that are as equal as can be.
-template <int kRows, int kWhole, typename Last>
-static void GemmPanel(int64_t m, int64_t k, GemmOperands at, __mmask16 mask, bool add) {
+template <int kRows, int kWhole, typename Last, typename Next>
+static void GemmPanel(int64_t m, int64_t k, GemmOperands at, __mmask16 mask, bool add, Next& next) {
   for (int64_t blocks = (m + kRows - 1) / kRows; blocks > 0; --blocks) {
     const int64_t rows = (m + blocks - 1) / blocks;
-    GemmRows<kRows, kWhole, Last>(rows, k, at, mask, add);
+    GemmRows<kRows, kWhole, Last>(rows, k, at, mask, add, next);
     at.a += rows * at.a_row;
     at.c += rows * at.c_row;
     m -= rows;
@@ -154,24 +178,26 @@ static void GemmPanel(int64_t m, int64_t k, GemmOperands at, __mmask16 mask, boo
 }
 
 // As many rows as 32 registers hold beside b and a; 12 are enough to hide how long a sum takes.
-template <typename Last>
+template <typename Last, typename Next>
 static inline void GemmPanels(int64_t whole, int64_t m, int64_t k, const GemmOperands& at,
-                              __mmask16 mask, bool add) {
-  if (whole == 0) GemmPanel<12, 0, Last>(m, k, at, mask, add);
-  if (whole == 1) GemmPanel<12, 1, Last>(m, k, at, mask, add);
-  if (whole == 2) GemmPanel<8, 2, Last>(m, k, at, mask, add);
-  if (whole == 3) GemmPanel<6, 3, Last>(m, k, at, mask, add);
+                              __mmask16 mask, bool add, Next& next) {
+  if (whole == 0) GemmPanel<12, 0, Last>(m, k, at, mask, add, next);
+  if (whole == 1) GemmPanel<12, 1, Last>(m, k, at, mask, add, next);
+  if (whole == 2) GemmPanel<8, 2, Last>(m, k, at, mask, add, next);
+  if (whole == 3) GemmPanel<6, 3, Last>(m, k, at, mask, add, next);
 }
 
-static inline void Gemm(int64_t m, int64_t n, int64_t k, GemmOperands at, bool add) {
+template <typename Next = NothingAhead>
+static inline void Gemm(int64_t m, int64_t n, int64_t k, GemmOperands at, bool add,
+                        Next next = {}) {
   constexpr int64_t kWidest = 4 * kLanes;
   for (; n > 0; n -= kWidest, at.b += kWidest, at.c += kWidest) {
     const int64_t whole = n >= kWidest ? 3 : (n - 1) / kLanes;
     const int64_t left = n - whole * kLanes;
     if (left <= kLanes / 2) {
-      GemmPanels<HalfVector>(whole, m, k, at, LanesOf(left), add);
+      GemmPanels<HalfVector>(whole, m, k, at, LanesOf(left), add, next);
     } else {
-      GemmPanels<FullVector>(whole, m, k, at, LanesOf(left), add);
+      GemmPanels<FullVector>(whole, m, k, at, LanesOf(left), add, next);
     }
   }
 }

@@ -66,11 +66,15 @@ ConvolutionKind KindOf(const ConvolutionProblem& problem) {
 Method FastestFor(const ConvolutionProblem& problem, const PlanOptions& options,
                   const KernelTable& kernels, ConvolutionPass pass) {
   if (options.exact) return Method::kDirect;
+  const ConvolutionKind kind = KindOf(problem);
+  if (problem.normed && kind == ConvolutionKind::kPointwise &&
+      pass != ConvolutionPass::kDataGradient) {
+    return Method::kPointwise;
+  }
   const recipe::Precision precision =
       AdmitsBfloat16(problem, options) ? recipe::Precision::kBfloat16 : recipe::Precision::kFloat32;
-  const Method fastest =
-      kernels.Fastest(precision, KindOf(problem), pass, problem.x.channels / problem.groups,
-                      problem.y.channels / problem.groups);
+  const Method fastest = kernels.Fastest(precision, kind, pass, problem.x.channels / problem.groups,
+                                         problem.y.channels / problem.groups);
   // The table may be of another machine.
   return MethodFits(fastest, problem) ? fastest : Method::kDirect;
 }
@@ -238,6 +242,11 @@ class Convolution final : public Kernel {
 bool TakesNorm(const arch::Architecture& architecture, arch::NodeIndex convolution,
                const PlanOptions& options, const KernelTable& kernels) {
   const ConvolutionProblem problem = ProblemOf(architecture, architecture.node(convolution));
+  // With so many channels, to normalise at once saves more than oneDNN's weight gradient does.
+  constexpr std::int64_t kWide = 48;
+  if (PointwiseFits(problem) && problem.x.channels >= kWide && !AdmitsBfloat16(problem, options)) {
+    return true;
+  }
   const auto takes = [&](ConvolutionPass pass) {
     const Method method = FastestFor(problem, options, kernels, pass);
     return method == Method::kWinograd || method == Method::kPointwise;
@@ -290,6 +299,7 @@ std::unique_ptr<Kernel> MakeConvolutionKernel(const ConvolutionProblem& problem,
 
 std::unique_ptr<Kernel> MakeConvolution(KernelContext& context) {
   ConvolutionProblem problem = ProblemOf(context.architecture, context.node);
+  problem.normed = context.fused.prologue >= 0;
   problem.folded = context.fused.folded >= 0;
   problem.folded_relu = problem.folded && context.folded_chain().relu;
   problem.data_gradient = context.wants_gradient(kX);

@@ -24,6 +24,7 @@ struct ConvolutionProblem {
   std::vector<std::int64_t> padding_before;    // top, left
   std::vector<std::int64_t> padding_after;     // bottom, right
   bool bias = false;
+  bool normed = false;  // the operand will come with a norm
   // Whether FoldedForward will be called, and with a ReLU.
   bool folded = false;
   bool folded_relu = false;

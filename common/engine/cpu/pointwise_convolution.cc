@@ -17,6 +17,34 @@ namespace {
 constexpr int64_t kPixelsPerBlock = 240;  // whose rows the first caches hold
 constexpr int64_t kUnitFilters = 12;      // of a weight gradient, that a thread takes at once
 
+// Rows of two matrices that have been read; what lies behind them, as many, comes next.
+struct Read {
+  int64_t rows;
+  const float* first;
+  int64_t first_row;
+  const float* second = nullptr;
+  int64_t second_row = 0;
+};
+
+// Gemm, which meanwhile brings what comes next. With few channels that takes longer than to wait.
+void Multiply(int64_t m, int64_t n, int64_t k, const GemmOperands& at, bool add, int64_t channels,
+              const Read& read) {
+  constexpr int64_t kLeastChannels = 48;
+  if (channels < kLeastChannels) return Gemm(m, n, k, at, add);
+  const int64_t steps = k * ((m + 5) / 6) * ((n + 63) / 64);  // at least, of all its sums
+  const auto bytes_a_step = [&](int64_t row) {
+    constexpr int64_t kLine = 64;
+    return Smaller(kLine, (read.rows * row * 4 + steps - 1) / steps);
+  };
+  const auto behind = [&](const float* matrix, int64_t row) {
+    return reinterpret_cast<const char*>(matrix + read.rows * row);
+  };
+  const char* const first = behind(read.first, read.first_row);
+  const char* const second = read.second == nullptr ? first : behind(read.second, read.second_row);
+  Gemm(m, n, k, at, add,
+       ReadAhead{first, second, bytes_a_step(read.first_row), bytes_a_step(read.second_row)});
+}
+
 int64_t Pixels(const ConvolutionShape& s) { return s.count * s.height * s.width; }
 
 int64_t WeightElements(const ConvolutionShape& s) { return s.channels * s.filters; }
@@ -70,18 +98,37 @@ void Convolve(const ConvolutionShape& s, const ConvolutionOperand& operand,
     const int64_t block = Smaller(kPixelsPerBlock, pixels - first);
     float* const own = scratch + omp_get_thread_num() * BlockElements(s);
     const float* const x = LoadPixels(operand, s.channels, first, block, own);
+    const float* const stored_x = operand.x + first * s.channels;
     float* const to = y + first * s.filters;
-    Gemm(block, s.filters, s.channels,
-         {x, s.channels, 1, transformed_weight, s.filters, to, s.filters}, /*add=*/false);
+    Multiply(block, s.filters, s.channels,
+             {x, s.channels, 1, transformed_weight, s.filters, to, s.filters}, /*add=*/false,
+             s.channels, {block, stored_x, s.channels});
     if (finish) AddBias(block, s.filters, bias, floor, to);
   }
 }
 
-// dweight = or += dy^T x of some pixels, for some filters; `x` and `dy` are at the first pixel.
-void SumPixels(const ConvolutionShape& s, int64_t pixels, int64_t filter, int64_t filters,
-               const float* x, const float* dy, bool add, float* dweight) {
-  Gemm(filters, s.channels, pixels,
-       {dy + filter, 1, s.filters, x, s.channels, dweight + filter * s.channels, s.channels}, add);
+// Some pixels from the `first` on.
+struct PixelBlock {
+  PixelBlock(const ConvolutionShape& s, const ConvolutionOperand& operand, const float* dy,
+             int64_t first, int64_t pixels, float* scratch)
+      : pixels(pixels),
+        stored_x(operand.x + first * s.channels),
+        x(LoadPixels(operand, s.channels, first, pixels, scratch)),
+        dy(dy + first * s.filters) {}
+
+  int64_t pixels;
+  const float* stored_x;
+  const float* x;
+  const float* dy;
+};
+
+// dweight = or += dy^T x of a block, for some filters.
+void SumBlock(const ConvolutionShape& s, const PixelBlock& block, int64_t filter, int64_t filters,
+              bool add, float* dweight) {
+  Multiply(filters, s.channels, block.pixels,
+           {block.dy + filter, 1, s.filters, block.x, s.channels, dweight + filter * s.channels,
+            s.channels},
+           add, s.channels, {block.pixels, block.stored_x, s.channels, block.dy, s.filters});
 }
 
 // Each thread takes some pixels.
@@ -90,15 +137,15 @@ void SumSlices(const ConvolutionShape& s, const ConvolutionOperand& operand, con
   const int64_t slices = SlicesOf(s);
   const int64_t elements = WeightElements(s);
   float* const blocks = scratch + (slices - 1) * elements;
-  SumInSlices(
-      slices, Pixels(s), elements, scratch, dweight, [&](int64_t first, int64_t last, float* sum) {
-        float* const own = blocks + omp_get_thread_num() * BlockElements(s);
-        for (int64_t start = first; start < last; start += kPixelsPerBlock) {
-          const int64_t pixels = Smaller(kPixelsPerBlock, last - start);
-          SumPixels(s, pixels, 0, s.filters, LoadPixels(operand, s.channels, start, pixels, own),
-                    dy + start * s.filters, /*add=*/start > first, sum);
-        }
-      });
+  SumInSlices(slices, Pixels(s), elements, scratch, dweight,
+              [&](int64_t first, int64_t last, float* sum) {
+                float* const own = blocks + omp_get_thread_num() * BlockElements(s);
+                for (int64_t start = first; start < last; start += kPixelsPerBlock) {
+                  const int64_t pixels = Smaller(kPixelsPerBlock, last - start);
+                  SumBlock(s, {s, operand, dy, start, pixels, own}, 0, s.filters,
+                           /*add=*/start > first, sum);
+                }
+              });
 }
 
 // Each thread takes some filters, so that each sum has one order whatever their number.
@@ -108,14 +155,13 @@ void SumTogether(const ConvolutionShape& s, const ConvolutionOperand& operand, c
   const int64_t units = (s.filters + kUnitFilters - 1) / kUnitFilters;
 #pragma omp parallel if (units > 1)
   for (int64_t first = 0; first < pixels; first += kPixelsPerBlock) {
-    const int64_t block = Smaller(kPixelsPerBlock, pixels - first);
     float* const own = scratch + omp_get_thread_num() * BlockElements(s);
-    const float* const x = LoadPixels(operand, s.channels, first, block, own);
+    const PixelBlock block(s, operand, dy, first, Smaller(kPixelsPerBlock, pixels - first), own);
 #pragma omp for schedule(static) nowait
     for (int64_t unit = 0; unit < units; ++unit) {
       const int64_t filter = unit * kUnitFilters;
-      SumPixels(s, block, filter, Smaller(kUnitFilters, s.filters - filter), x,
-                dy + first * s.filters, /*add=*/first > 0, dweight);
+      SumBlock(s, block, filter, Smaller(kUnitFilters, s.filters - filter), /*add=*/first > 0,
+               dweight);
     }
   }
 }

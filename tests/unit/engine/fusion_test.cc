@@ -200,7 +200,7 @@ TEST(FusionTest, InferenceFoldsBatchNormsIntoConvolutionsThatNothingElseReads) {
 // A batch norm "norm", with "relu" behind it, between two convolutions.
 arch::Architecture Between(arch::LayerDef behind, bool relu = true) {
   std::vector<arch::LayerDef> layers = {
-      Layer("convolution", {{"filters", std::int64_t{24}}, {"kernel", std::int64_t{3}}}),
+      Layer("convolution", {{"filters", std::int64_t{48}}, {"kernel", std::int64_t{3}}}),
       Layer("batch_norm", {}, {}, "norm")};
   if (relu) layers.push_back(Layer("relu", {}, {}, "relu"));
   layers.push_back(std::move(behind));
@@ -219,8 +219,10 @@ class PrologueTest : public ::testing::TestWithParam<std::tuple<std::int64_t, bo
   }
 };
 
-// Fetching the batch norm's value keeps it out of the convolution.
-TEST_P(PrologueTest, ATrainingHasTheBitsOfTheTwoOneAfterTheOther) {
+// Fetching the batch norm's value keeps it out of the convolution; one of 1x1 is then computed by
+// another method.
+TEST_P(PrologueTest, ATrainingEqualsThatOfTheTwoOneAfterTheOther) {
+  const double tolerance = std::get<0>(GetParam()) == 1 ? 1e-5 : 0;
   const arch::Architecture network = Network();
   const arch::NodeIndex norm = *network.FindNode("norm");
   ASSERT_GE(Fused(network)[norm].prologue, 0);
@@ -252,7 +254,8 @@ TEST_P(PrologueTest, ATrainingHasTheBitsOfTheTwoOneAfterTheOther) {
       found.insert(found.end(), parameters.values().begin(), parameters.values().end());
       results.push_back(std::move(found));
     }
-    EXPECT_EQ(results[0], results[1]) << frozen.size() << " tensors are frozen";
+    EXPECT_LE(RelativeDifference(results[0], results[1]), tolerance)
+        << frozen.size() << " tensors are frozen";
   }
 }
 
@@ -264,7 +267,7 @@ TEST_P(PrologueTest, APlanThatTrainsDoesNotKeepTheNormsResult) {
         .value()
         ->arena_bytes();
   };
-  EXPECT_LE(arena_bytes({}), arena_bytes({result}) - 9 * 24 * 9 * 8 * 4);
+  EXPECT_LE(arena_bytes({}), arena_bytes({result}) - 9 * 48 * 9 * 8 * 4);
 }
 
 TEST_P(PrologueTest, TheNormIsNamedWhenItIsTheFirstThatIsNotFinite) {
@@ -297,7 +300,7 @@ TEST(FusionTest, OnlyOurOwnConvolutionsNormaliseTheirOperandInTraining) {
   EXPECT_FALSE(normalises(plain, {.exact = true}));
   EXPECT_FALSE(normalises(plain, {.fetch = {*plain.FindNode("relu")}}));
   EXPECT_FALSE(normalises(Between(Convolution(32, 3, {{"strides", std::int64_t{2}}}))));
-  EXPECT_FALSE(normalises(Between(Convolution(24, 3, {{"groups", std::int64_t{24}}}))));
+  EXPECT_FALSE(normalises(Between(Convolution(48, 3, {{"groups", std::int64_t{48}}}))));
   EXPECT_FALSE(
       normalises(Behind({2, 6, 4}, {Layer("relu"), Pool({2, 2}, {2, 2}), Convolution(32, 3)})));
   EXPECT_FALSE(normalises(Behind({2, 6, 4}, {Layer("relu", {}, {}, "relu"), Convolution(5, 3),

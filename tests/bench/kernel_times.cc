@@ -41,10 +41,10 @@ double CopyBytesPerSecond() {
   return 2 * static_cast<double>(to.size()) / Median(std::move(seconds));
 }
 
-KernelTimes::KernelTimes(const arch::Architecture& architecture, std::int64_t batch)
+KernelTimes::KernelTimes(const arch::Architecture& architecture, const PlanOptions& options)
     : architecture_(architecture),
-      batch_(batch),
-      chains_(cpu::FuseChains(architecture, {}, cpu::KernelTable::Default())) {
+      batch_(options.batch),
+      chains_(cpu::FuseChains(architecture, options, cpu::KernelTable::Default())) {
   for (std::size_t i = 0; i < architecture.nodes().size(); ++i) {
     const auto index = static_cast<arch::NodeIndex>(i);
     for (const cpu::Pass pass : {cpu::Pass::kForward, cpu::Pass::kBackward}) {
@@ -81,7 +81,7 @@ std::int64_t KernelTimes::TouchedBytes(arch::NodeIndex index, cpu::Pass pass) co
   const cpu::MemoryTraits traits = cpu::FindKernel(node.op->name)->memory;
   const bool backward = pass == cpu::Pass::kBackward;
   // A convolution that normalises its operand reads as much as if somebody had done it before.
-  const bool is_prologue = chains_[index].prologue > index;
+  const bool is_prologue = chains_[index].prologue_of >= 0;
   std::int64_t bytes = is_prologue && !backward ? 0 : SizeBytes(chains_[index].result);
   if (backward && traits.reads_result) bytes *= 2;
   for (const arch::NodeIndex operand : node.operands) {

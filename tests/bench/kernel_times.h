@@ -27,8 +27,8 @@ double CopyBytesPerSecond();
 // several times at its place, and those runs count that find their operands in the caches.
 class KernelTimes final : public cpu::KernelObserver {
  public:
-  // Of plans of that architecture, which outlives the object, and batch.
-  KernelTimes(const arch::Architecture& architecture, std::int64_t batch);
+  // Of plans of that architecture, which outlives the object, with those options.
+  KernelTimes(const arch::Architecture& architecture, const PlanOptions& options);
 
   absl::Status Run(const arch::Node& node, cpu::Pass pass,
                    absl::FunctionRef<absl::Status()> kernel) override;

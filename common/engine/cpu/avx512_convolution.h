@@ -24,6 +24,7 @@ struct ConvolutionShape {
   std::int64_t out_width = 0;
   std::int64_t pad_top = 0;   // at most kernel - 1
   std::int64_t pad_left = 0;  // the same
+  bool normed = false;        // the operand may have a norm, for which there is scratch
 };
 
 // What is multiplied by the weights: x [count, height, width, channels] or, with a norm, what

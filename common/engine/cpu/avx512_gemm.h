@@ -177,22 +177,40 @@ static void GemmPanel(int64_t m, int64_t k, GemmOperands at, __mmask16 mask, boo
   }
 }
 
-// As many rows as 32 registers hold beside b and a; 12 are enough to hide how long a sum takes.
+// Rows of a block by its whole vectors: as many as 32 registers hold beside b and a; 12 are enough
+// to hide how long a sum takes.
+constexpr int kBlockRows[] = {12, 12, 8, 6};
+
 template <typename Last, typename Next>
 static inline void GemmPanels(int64_t whole, int64_t m, int64_t k, const GemmOperands& at,
                               __mmask16 mask, bool add, Next& next) {
-  if (whole == 0) GemmPanel<12, 0, Last>(m, k, at, mask, add, next);
-  if (whole == 1) GemmPanel<12, 1, Last>(m, k, at, mask, add, next);
-  if (whole == 2) GemmPanel<8, 2, Last>(m, k, at, mask, add, next);
-  if (whole == 3) GemmPanel<6, 3, Last>(m, k, at, mask, add, next);
+  if (whole == 0) GemmPanel<kBlockRows[0], 0, Last>(m, k, at, mask, add, next);
+  if (whole == 1) GemmPanel<kBlockRows[1], 1, Last>(m, k, at, mask, add, next);
+  if (whole == 2) GemmPanel<kBlockRows[2], 2, Last>(m, k, at, mask, add, next);
+  if (whole == 3) GemmPanel<kBlockRows[3], 3, Last>(m, k, at, mask, add, next);
+}
+
+// Columns of c that are computed together, and of so many their whole vectors beside the last one.
+constexpr int64_t kPanelColumns = 4 * kLanes;
+static inline int64_t WholeVectors(int64_t columns) {
+  return columns >= kPanelColumns ? 3 : (columns - 1) / kLanes;
+}
+
+// The steps of all sums of a product of [m, k] and [k, n].
+static inline int64_t GemmSteps(int64_t m, int64_t n, int64_t k) {
+  int64_t blocks = 0;
+  for (; n > 0; n -= kPanelColumns) {
+    const int64_t rows = kBlockRows[WholeVectors(n)];
+    blocks += (m + rows - 1) / rows;
+  }
+  return blocks * k;
 }
 
 template <typename Next = NothingAhead>
 static inline void Gemm(int64_t m, int64_t n, int64_t k, GemmOperands at, bool add,
                         Next next = {}) {
-  constexpr int64_t kWidest = 4 * kLanes;
-  for (; n > 0; n -= kWidest, at.b += kWidest, at.c += kWidest) {
-    const int64_t whole = n >= kWidest ? 3 : (n - 1) / kLanes;
+  for (; n > 0; n -= kPanelColumns, at.b += kPanelColumns, at.c += kPanelColumns) {
+    const int64_t whole = WholeVectors(n);
     const int64_t left = n - whole * kLanes;
     if (left <= kLanes / 2) {
       GemmPanels<HalfVector>(whole, m, k, at, LanesOf(left), add, next);

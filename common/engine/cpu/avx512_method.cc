@@ -25,7 +25,8 @@ ConvolutionShape ShapeOf(const ConvolutionProblem& problem, std::int64_t count) 
           .out_height = problem.y.height,
           .out_width = problem.y.width,
           .pad_top = problem.padding_before[0],
-          .pad_left = problem.padding_before[1]};
+          .pad_left = problem.padding_before[1],
+          .normed = problem.normed};
 }
 
 // Whether a ConvolutionShape can say it.

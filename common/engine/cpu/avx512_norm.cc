@@ -1,6 +1,6 @@
 // The loops of batch norm for processors with AVX-512: vectors whatever the number of channels, and
-// coefficients that stay in registers where a period, or a window, takes no more. Nothing is
-// contracted, and sums have the order of the portable loops, so that bits are theirs.
+// sums that stay in registers. Nothing is contracted, and sums have the order of the portable
+// loops, so that bits are theirs.
 #include "common/engine/cpu/norm_loops.h"
 
 #ifdef __AVX512F__
@@ -16,7 +16,6 @@ using Register = V::Vector;
 
 // Coefficients of a vector's elements.
 struct Coefficients {
-  Coefficients() = default;
   GRAFT_INLINE Coefficients(const NormCoefficients& by, int64_t t, __mmask16 lanes)
       : mean(V::Load(lanes, by.mean + t)),
         factor(V::Load(lanes, by.factor + t)),
@@ -31,7 +30,6 @@ struct Coefficients {
 };
 
 struct GradientCoefficients : Coefficients {
-  GradientCoefficients() = default;
   GRAFT_INLINE GradientCoefficients(const NormCoefficients& by, int64_t t, __mmask16 lanes)
       : Coefficients(by, t, lanes),
         slope(V::Load(lanes, by.slope + t)),

@@ -88,7 +88,7 @@ BatchNorm::BatchNorm(KernelContext& context, std::int64_t result_elements)
       momentum_(arch::GetDouble(context.node.attributes, "momentum")),
       frozen_statistics_(HasFrozenStatistics(context.node, context.options)),
       folded_(context.fused.folded >= 0),
-      prologue_(context.fused.prologue >= 0),
+      is_prologue_(context.fused.prologue_of >= 0),
       floor_(context.fused.relu ? 0.0F : -std::numeric_limits<float>::infinity()),
       uses_(context.gradient_uses),
       mean_(MakeCoefficients()),
@@ -122,7 +122,7 @@ absl::Status BatchNorm::Forward(const Run& run) {
     Repeat(c, scale[c] * InverseDeviation(c), factor_);
     Repeat(c, shift[c], shift_);
   }
-  if (run.prologues && prologue_) return absl::OkStatus();
+  if (run.prologues && is_prologue_) return absl::OkStatus();
   ForEachSlice(run.count, [&](int, std::int64_t first, std::int64_t count) {
     Normalise(run, {first, count});
   });
@@ -160,7 +160,7 @@ double BatchNorm::InverseDeviation(std::int64_t c) const {
   return 1.0 / std::sqrt(channel_variance_[c] + epsilon_);
 }
 
-void BatchNorm::Repeat(std::int64_t c, double value, const AlignedBuffer& coefficients) const {
+void BatchNorm::Repeat(std::int64_t c, double value, const AlignedBuffer& coefficients) {
   for (std::int64_t t = c; t < std::max(period_, sum_period_); t += channels_) {
     coefficients.floats()[t] = static_cast<float>(value);
   }

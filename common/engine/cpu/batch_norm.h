@@ -95,7 +95,8 @@ class BatchNorm : public Kernel {
     return static_cast<double>(run.count * extent_.plane());
   }
   double InverseDeviation(std::int64_t c) const;
-  void Repeat(std::int64_t c, double value, const AlignedBuffer& coefficients) const;
+  // Sets a channel's coefficient at all its positions.
+  void Repeat(std::int64_t c, double value, const AlignedBuffer& coefficients);
 
   template <typename Sum>
   void SumSlices(std::int64_t count, const Sum& sum);
@@ -116,8 +117,8 @@ class BatchNorm : public Kernel {
   const double epsilon_;
   const double momentum_;
   const bool frozen_statistics_;
-  const bool folded_;    // the convolution before it does its work in inference
-  const bool prologue_;  // the convolution behind it normalises in training
+  const bool folded_;       // the convolution before it does its work in inference
+  const bool is_prologue_;  // the convolution behind it normalises in training
   const float floor_;
   const std::vector<GradientUse> uses_;
   // The first three stay from forward to backward.

@@ -1,5 +1,6 @@
 // Convolution, channels-last: each pass by the method that is fastest for it.
 #include <algorithm>
+#include <array>
 #include <span>
 
 #include "common/base/status_macros.h"
@@ -67,8 +68,8 @@ Method FastestFor(const ConvolutionProblem& problem, const PlanOptions& options,
                   const KernelTable& kernels, ConvolutionPass pass) {
   if (options.exact) return Method::kDirect;
   const ConvolutionKind kind = KindOf(problem);
-  if (problem.normed && kind == ConvolutionKind::kPointwise &&
-      pass != ConvolutionPass::kDataGradient) {
+  // oneDNN's needs a pass over memory for the norm.
+  if (problem.normed && pass != ConvolutionPass::kDataGradient && PointwiseFits(problem)) {
     return Method::kPointwise;
   }
   const recipe::Precision precision =
@@ -147,7 +148,7 @@ class Convolution final : public Kernel {
         method_scratch_(RoundUp((method_.scratch_bytes() + kFloatBytes - 1) / kFloatBytes)),
         weight_elements_(context.shape(weight_).ElementCount()) {
     if (context.fused.prologue >= 0) {
-      prologue_ = context.prologue;
+      prologue_coefficients_ = context.prologue_coefficients;
       prologue_x_ = context.architecture.node(context.fused.prologue).operands[kX];
     }
     if (problem_.folded) {
@@ -189,7 +190,7 @@ class Convolution final : public Kernel {
   float* OwnScratch(const Run& run) const { return run.scratch + method_scratch_; }
 
   ConvolutionOperand OperandOf(const Run& run) const {
-    if (run.prologues && prologue_x_ >= 0) return {run.value(prologue_x_), &prologue_};
+    if (run.prologues && prologue_x_ >= 0) return {run.value(prologue_x_), &prologue_coefficients_};
     return {run.value(x_)};
   }
 
@@ -230,9 +231,10 @@ class Convolution final : public Kernel {
   FastestMethod method_;
   const std::int64_t method_scratch_;  // elements
   const std::int64_t weight_elements_;
+  // What the prologue normalises, -1 if there is none, and by what.
+  arch::NodeIndex prologue_x_ = -1;
+  NormCoefficients prologue_coefficients_ = {};
   // Of what is folded: the batch norm, and where inference leaves its result.
-  NormCoefficients prologue_ = {};
-  arch::NodeIndex prologue_x_ = -1;  // what the prologue normalises; -1: there is none
   const arch::Node* folded_norm_ = nullptr;
   arch::NodeIndex folded_result_ = -1;
 };
@@ -241,17 +243,19 @@ class Convolution final : public Kernel {
 
 bool TakesNorm(const arch::Architecture& architecture, arch::NodeIndex convolution,
                const PlanOptions& options, const KernelTable& kernels) {
-  const ConvolutionProblem problem = ProblemOf(architecture, architecture.node(convolution));
-  // With so many channels, to normalise at once saves more than oneDNN's weight gradient does.
-  constexpr std::int64_t kWide = 48;
-  if (PointwiseFits(problem) && problem.x.channels >= kWide && !AdmitsBfloat16(problem, options)) {
-    return true;
-  }
-  const auto takes = [&](ConvolutionPass pass) {
-    const Method method = FastestFor(problem, options, kernels, pass);
-    return method == Method::kWinograd || method == Method::kPointwise;
-  };
-  return takes(ConvolutionPass::kForward) && takes(ConvolutionPass::kWeightGradient);
+  ConvolutionProblem problem = ProblemOf(architecture, architecture.node(convolution));
+  // Tiles of wider images share too few of the rows that are normalised for them.
+  constexpr std::int64_t kWidestImage = 64;
+  if (problem.x.width > kWidestImage && problem.weight[2] > 1) return false;
+  // With so many channels, a pass over memory takes longer than what oneDNN gains without it.
+  constexpr std::int64_t kLeastChannels = 48;
+  problem.normed = problem.x.channels >= kLeastChannels && !AdmitsBfloat16(problem, options);
+  return std::ranges::all_of(
+      std::array{ConvolutionPass::kForward, ConvolutionPass::kWeightGradient},
+      [&](ConvolutionPass pass) {
+        const Method method = FastestFor(problem, options, kernels, pass);
+        return method == Method::kWinograd || method == Method::kPointwise;
+      });
 }
 
 bool AdmitsBfloat16(const ConvolutionProblem& problem, const PlanOptions& options) {

@@ -95,7 +95,8 @@ bool MethodFits(Method method, const ConvolutionProblem& problem);
 bool AdmitsBfloat16(const ConvolutionProblem& problem, const PlanOptions& options);
 
 // Whether the node, a convolution, can have FusedChain::prologue: its passes that read the operand
-// are by methods that take it with a norm.
+// are by methods that take it with a norm, Winograd's or the pointwise one. Of 1x1 convolutions
+// with many channels they then are, whatever the table says.
 bool TakesNorm(const arch::Architecture& architecture, arch::NodeIndex convolution,
                const PlanOptions& options, const KernelTable& kernels);
 

@@ -7,7 +7,8 @@
 // afford: blocks pad the channels, and weight gradients fall back to a reference loop below one
 // block. So the plan brings its own, for which channels-last rows are vectors as they lie.
 // oneDNN's batch norm and pooling are slow channels-last; the plan brings its own, and computes a
-// batch norm with the ReLU and the pooling behind it at once (fusion.h).
+// batch norm with the ReLU and the pooling behind it at once, or within the convolution before or
+// behind it (fusion.h).
 #ifndef GRAFT_COMMON_ENGINE_CPU_CPU_BACKEND_H_
 #define GRAFT_COMMON_ENGINE_CPU_CPU_BACKEND_H_
 

@@ -4,6 +4,7 @@
 #include <dnnl.hpp>
 
 #include "absl/strings/str_cat.h"
+#include "common/base/check.h"
 #include "common/base/status_macros.h"
 #include "common/engine/cpu/bound_primitive.h"
 #include "common/engine/cpu/convolution_method.h"
@@ -236,6 +237,7 @@ class DirectConvolution final : public ConvolutionMethod {
 
   absl::Status Forward(std::int64_t count, const ConvolutionOperand& operand, const float* weight,
                        const float* bias, float* scratch, float* y) override {
+    GRAFT_CHECK(operand.norm == nullptr);
     ASSIGN_OR_RETURN(Primitives* const primitives, For(count));
     return primitives->Forward(operand.x, weight, bias, Scratch(*primitives, scratch), y);
   }
@@ -255,6 +257,7 @@ class DirectConvolution final : public ConvolutionMethod {
   absl::Status WeightGradient(std::int64_t count, const ConvolutionOperand& operand,
                               const float* dy, float* scratch, float* dweight,
                               float* dbias) override {
+    GRAFT_CHECK(operand.norm == nullptr);
     ASSIGN_OR_RETURN(Primitives* const primitives, For(count));
     return primitives->WeightGradient(operand.x, dy, Scratch(*primitives, scratch), dweight, dbias);
   }

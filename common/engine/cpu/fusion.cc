@@ -86,7 +86,7 @@ void FindPrologues(const arch::Architecture& architecture, const PlanOptions& op
     if (architecture.node(index).op->name != "batch_norm" || chains[i].pool) continue;
     const arch::NodeIndex convolution = ConvolutionBehind(architecture, options, chains[i]);
     if (convolution < 0 || !TakesNorm(architecture, convolution, options, kernels)) continue;
-    chains[i].prologue = convolution;
+    chains[i].prologue_of = convolution;
     chains[convolution].prologue = index;
   }
 }

@@ -21,9 +21,11 @@ struct FusedChain {
   // convolution, else -1.
   arch::NodeIndex folded = -1;
   // In training a convolution may compute the batch norm before it, with the ReLU, block by block
-  // as it loads its operand, so that their result is neither written nor kept: of a convolution
-  // that batch norm, of a batch norm that convolution, else -1.
+  // as it loads its operand. The batch norm then measures the statistics alone, and nobody keeps
+  // its result, whose buffer is for inference and for Run::prologues being false. Of a convolution
+  // that batch norm, and of the batch norm that convolution, else -1.
   arch::NodeIndex prologue = -1;
+  arch::NodeIndex prologue_of = -1;
 };
 
 // By node. Behind a batch norm: a ReLU, and max pooling. Only what has no other user and nobody

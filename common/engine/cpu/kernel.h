@@ -35,7 +35,7 @@ class Run {
   Mode mode = Mode::kInference;
   std::int64_t count = 0;  // examples
   std::uint64_t step_seed = 0;
-  bool prologues = false;               // whether FusedChain::prologue counts
+  bool prologues = false;  // whether convolutions compute the batch norms that are their prologues
   std::span<void* const> values;        // by node
   std::span<float* const> gradients;    // by node; null where there is none
   std::span<const void* const> inputs;  // Feed::inputs
@@ -70,6 +70,8 @@ struct Extent {
 
 Extent ExtentOf(const arch::ValueType& type);
 
+class KernelTable;
+
 // What a kernel is made from.
 class KernelContext {
  public:
@@ -103,8 +105,8 @@ class KernelContext {
 
   // One an operand. All kNone without gradients.
   std::vector<GradientUse> gradient_uses;
-  // Of a convolution with a prologue; valid from that one's Forward to its Backward.
-  NormCoefficients prologue = {};
+  // Of a convolution with a prologue: that one's, which its Forward computes.
+  NormCoefficients prologue_coefficients = {};
 
   arch::NodeIndex operand(int i) const { return node.operands[i]; }
   bool has_operand(int i) const { return i < static_cast<int>(node.operands.size()); }
@@ -159,7 +161,7 @@ class Kernel {
   // After a Forward in kTraining, if an operand's gradient is wanted.
   virtual absl::Status Backward(const Run& run) = 0;
 
-  // Of a batch norm: where it leaves in Forward by what it normalises.
+  // Of a batch norm: by what Forward normalises, until the next Forward. The pointers stay.
   virtual NormCoefficients coefficients() const { return {}; }
 
   // Whether each element, also of gradients, depends on those at its own place alone. Then the two

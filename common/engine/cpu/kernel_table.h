@@ -40,8 +40,9 @@ struct Contest {
 };
 std::span<const Contest> Contests();
 
-// Of each contest and pass, by channels and filters of a group: the fastest method. A width that is
-// not in the grid counts as the next smaller one that is. A value type.
+// Of each contest and pass, by channels and filters of a group: the fastest method, of operands
+// that lie in memory (TakesNorm, convolution_method.h, decides of others). A width that is not in
+// the grid counts as the next smaller one that is. A value type.
 class KernelTable {
  public:
   static constexpr std::array<std::int64_t, 12> kWidths = {1,  2,  3,  4,  6,  8,

@@ -108,9 +108,9 @@ void CpuPlan::MakeKernels() {
     KernelContext context(architecture_, options_, backend_.kernels, step.node, fused_, arena_, k,
                           BackwardStep(k));
     context.gradient_uses = gradient_uses_[step.node];
-    const arch::NodeIndex prologue = fused_[step.node].prologue;
-    if (prologue >= 0 && prologue < step.node) {
-      context.prologue = steps_[step_of_[prologue]].kernel->coefficients();
+    if (context.fused.prologue >= 0) {
+      context.prologue_coefficients =
+          steps_[step_of_[context.fused.prologue]].kernel->coefficients();
     }
     step.kernel = FindKernel(context.node.op->name)->make(context);
     scratch_bytes_ = std::max(scratch_bytes_, context.scratch_bytes());

@@ -79,8 +79,8 @@ class CpuPlan final : public Plan {
   int LastReadOfValue(int k) const;
   int FirstWriteOfGradient(int k) const;
 
-  // Forward until `go_on(node)`, called when a node's value is known, is false. Without `prologues`
-  // every step's result is.
+  // Forward until `go_on(node)`, called after each step or chain with its result, is false. With
+  // `prologues` there are no values of those batch norms.
   absl::Status ForwardWhile(Mode mode, const Feed& feed, ParameterVector& parameters,
                             bool prologues, absl::FunctionRef<bool(arch::NodeIndex)> go_on);
   // All steps of the chain that begins with `start`.

@@ -81,20 +81,21 @@ int CpuPlan::FirstWriteOfValue(int k) const {
   return folded ? step_of_[fused_[node].folded] : k;
 }
 
-// The last step in which somebody reads a step's result for the sake of its user. A convolution
-// that has a prologue reads what that one reads instead, but for a forward without prologues.
+// The last step that reads a step's result for the sake of its user. A convolution that has a
+// prologue reads that one's operand instead, but for a forward without prologues.
 int CpuPlan::LastReadBy(arch::NodeIndex user, int k) const {
+  const auto last_read = [&](int reader) {
+    const bool backward =
+        steps_[reader].backward &&
+        FindKernel(architecture_.node(steps_[reader].node).op->name)->memory.reads_operands;
+    return backward ? BackwardStep(reader) : reader;
+  };
   const int reader = step_of_[user];
   if (reader < 0) return k;
-  const arch::NodeIndex prologue = fused_[user].prologue;
-  if (prologue == steps_[k].node) return reader;
-  const bool backward = steps_[reader].backward &&
-                        FindKernel(architecture_.node(user).op->name)->memory.reads_operands;
-  const int last = backward ? BackwardStep(reader) : reader;
-  const bool is_prologue = prologue > user;
-  return is_prologue && steps_[step_of_[prologue]].backward
-             ? std::max(last, BackwardStep(step_of_[prologue]))
-             : last;
+  if (fused_[user].prologue == steps_[k].node) return reader;
+  const arch::NodeIndex convolution = fused_[user].prologue_of;
+  return convolution < 0 ? last_read(reader)
+                         : std::max(last_read(reader), last_read(step_of_[convolution]));
 }
 
 // The last step that reads a step's result.

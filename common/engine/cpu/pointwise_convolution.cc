@@ -17,33 +17,37 @@ namespace {
 constexpr int64_t kPixelsPerBlock = 240;  // whose rows the first caches hold
 constexpr int64_t kUnitFilters = 12;      // of a weight gradient, that a thread takes at once
 
-// Rows of two matrices that have been read; what lies behind them, as many, comes next.
-struct Read {
+// Rows of two matrices that a product reads; what lies behind them, as many, comes next.
+struct RowsRead {
   int64_t rows;
   const float* first;
-  int64_t first_row;
+  int64_t first_stride;
   const float* second = nullptr;
-  int64_t second_row = 0;
+  int64_t second_stride = 0;
 };
 
-// Gemm, which meanwhile brings what comes next. With few channels that takes longer than to wait.
-void Multiply(int64_t m, int64_t n, int64_t k, const GemmOperands& at, bool add, int64_t channels,
-              const Read& read) {
-  constexpr int64_t kLeastChannels = 48;
-  if (channels < kLeastChannels) return Gemm(m, n, k, at, add);
-  const int64_t steps = k * ((m + 5) / 6) * ((n + 63) / 64);  // at least, of all its sums
-  const auto bytes_a_step = [&](int64_t row) {
+// Gemm, which brings what comes next if `ahead`.
+void Multiply(int64_t m, int64_t n, int64_t k, const GemmOperands& at, bool add, bool ahead,
+              const RowsRead& read) {
+  if (!ahead) return Gemm(m, n, k, at, add);
+  const int64_t steps = GemmSteps(m, n, k);
+  const auto bytes_a_step = [&](int64_t stride) {
     constexpr int64_t kLine = 64;
-    return Smaller(kLine, (read.rows * row * 4 + steps - 1) / steps);
+    const int64_t bytes = read.rows * stride * static_cast<int64_t>(sizeof(float));
+    return Smaller(kLine, (bytes + steps - 1) / steps);
   };
-  const auto behind = [&](const float* matrix, int64_t row) {
-    return reinterpret_cast<const char*>(matrix + read.rows * row);
+  const auto behind = [&](const float* matrix, int64_t stride) {
+    return reinterpret_cast<const char*>(matrix + read.rows * stride);
   };
-  const char* const first = behind(read.first, read.first_row);
-  const char* const second = read.second == nullptr ? first : behind(read.second, read.second_row);
+  const char* const first = behind(read.first, read.first_stride);
+  const char* const second =
+      read.second == nullptr ? first : behind(read.second, read.second_stride);
   Gemm(m, n, k, at, add,
-       ReadAhead{first, second, bytes_a_step(read.first_row), bytes_a_step(read.second_row)});
+       ReadAhead{first, second, bytes_a_step(read.first_stride), bytes_a_step(read.second_stride)});
 }
+
+// With fewer channels it takes longer to read ahead than to wait.
+bool ReadsAhead(const ConvolutionShape& s) { return s.channels >= 48; }
 
 int64_t Pixels(const ConvolutionShape& s) { return s.count * s.height * s.width; }
 
@@ -54,8 +58,10 @@ int64_t SlicesOf(const ConvolutionShape& s) {
   return NumberOfSlices(Pixels(s), kLeastPixels, WeightElements(s));
 }
 
-// A block's operand.
-int64_t BlockElements(const ConvolutionShape& s) { return kPixelsPerBlock * RoundUp(s.channels); }
+// A block's operand, where a norm computes it.
+int64_t BlockElements(const ConvolutionShape& s) {
+  return s.normed ? kPixelsPerBlock * RoundUp(s.channels) : 0;
+}
 
 // Sums of slices, and a block of each thread.
 int64_t ScratchElements(const ConvolutionShape& s, int threads) {
@@ -102,7 +108,7 @@ void Convolve(const ConvolutionShape& s, const ConvolutionOperand& operand,
     float* const to = y + first * s.filters;
     Multiply(block, s.filters, s.channels,
              {x, s.channels, 1, transformed_weight, s.filters, to, s.filters}, /*add=*/false,
-             s.channels, {block, stored_x, s.channels});
+             ReadsAhead(s), {block, stored_x, s.channels});
     if (finish) AddBias(block, s.filters, bias, floor, to);
   }
 }
@@ -128,7 +134,7 @@ void SumBlock(const ConvolutionShape& s, const PixelBlock& block, int64_t filter
   Multiply(filters, s.channels, block.pixels,
            {block.dy + filter, 1, s.filters, block.x, s.channels, dweight + filter * s.channels,
             s.channels},
-           add, s.channels, {block.pixels, block.stored_x, s.channels, block.dy, s.filters});
+           add, ReadsAhead(s), {block.pixels, block.stored_x, s.channels, block.dy, s.filters});
 }
 
 // Each thread takes some pixels.

@@ -130,7 +130,8 @@ struct Block {
     const Tiling tiling(shape);
     const Block block(shape, tiling, nullptr);
     const int64_t points = PointsOf(shape.kernel);
-    const int64_t of_rows = RowRange::Most(shape, tiling) * shape.width * shape.channels;
+    const int64_t of_rows =
+        shape.normed ? RowRange::Most(shape, tiling) * shape.width * shape.channels : 0;
     const int64_t of_filters = points * block.filters.matrix;
     return points * block.channels.matrix + RoundUp(of_rows > of_filters ? of_rows : of_filters);
   }

@@ -2,11 +2,13 @@
 #include "common/engine/cpu/fusion.h"
 
 #include <gtest/gtest.h>
+#include <omp.h>
 
 #include <algorithm>
 #include <iterator>
 #include <limits>
 #include <memory>
+#include <optional>
 #include <span>
 #include <string>
 #include <tuple>
@@ -197,64 +199,102 @@ TEST(FusionTest, InferenceFoldsBatchNormsIntoConvolutionsThatNothingElseReads) {
   EXPECT_FALSE(folds(Behind({2, 6, 4}, {Layer("add", {}, {"norm", "convolution_1"})}), {}));
 }
 
-// A batch norm "norm", with "relu" behind it, between two convolutions.
-arch::Architecture Between(arch::LayerDef behind, bool relu = true) {
-  std::vector<arch::LayerDef> layers = {
-      Layer("convolution", {{"filters", std::int64_t{48}}, {"kernel", std::int64_t{3}}}),
-      Layer("batch_norm", {}, {}, "norm")};
+using Layers = std::vector<arch::LayerDef>;
+
+// Layers, then a batch norm "norm", with "relu" behind it, then others.
+arch::Architecture Around(Layers before, bool relu, const Layers& behind,
+                          const tensor::Shape& image = {6, 9, 8}) {
+  Layers layers = std::move(before);
+  layers.push_back(Layer("batch_norm", {}, {}, "norm"));
   if (relu) layers.push_back(Layer("relu", {}, {}, "relu"));
-  layers.push_back(std::move(behind));
+  layers.insert(layers.end(), behind.begin(), behind.end());
   layers.push_back(Layer("global_average_pool"));
-  return WithLoss(Classifier({6, 9, 8}, std::move(layers), 4));
+  return WithLoss(Classifier(image, std::move(layers), 4));
 }
 
-class PrologueTest : public ::testing::TestWithParam<std::tuple<std::int64_t, bool>> {
+arch::LayerDef First() {
+  return Layer("convolution", {{"filters", std::int64_t{48}}, {"kernel", std::int64_t{3}}}, {},
+               "first");
+}
+
+// A batch norm between two convolutions.
+arch::Architecture Between(arch::LayerDef convolution, bool relu = true) {
+  return Around({First()}, relu, {std::move(convolution)});
+}
+// Over what others read, too, after it and before it.
+arch::Architecture Residual(arch::LayerDef convolution, bool relu) {
+  return Around({First(), Layer("silu", {}, {"first"}, "other")}, relu,
+                {std::move(convolution), Layer("add", {}, {"convolution", "first"}, "sum"),
+                 Layer("concat", {}, {"sum", "other"})});
+}
+// Over images.
+arch::Architecture OfInput(arch::LayerDef convolution, bool relu) {
+  return Around({}, relu, {std::move(convolution)}, {48, 9, 8});
+}
+
+struct PrologueCase {
+  const char* name;
+  arch::Architecture (*network)(arch::LayerDef convolution, bool relu);
+  std::int64_t filters;
+};
+
+class PrologueTest : public ::testing::TestWithParam<std::tuple<PrologueCase, std::int64_t, bool>> {
  protected:
   void SetUp() override {
     if (!cpu::HaveAvx512()) GTEST_SKIP() << "this processor has no AVX-512";
   }
+  static std::int64_t Kernel() { return std::get<1>(GetParam()); }
   static arch::Architecture Network() {
-    const auto& [kernel, relu] = GetParam();
-    return Between(Convolution(48, kernel), relu);
+    const PrologueCase& of = std::get<0>(GetParam());
+    return of.network(Convolution(of.filters, Kernel()), std::get<2>(GetParam()));
+  }
+
+  // Two steps, of different numbers of examples, with a look at the network between them: logits,
+  // gradients and statistics.
+  static std::vector<float> Train(const arch::Architecture& network, PlanOptions options) {
+    options.batch = 9;
+    const int threads = std::min(3, omp_get_thread_limit());
+    const auto plan = cpu::CpuBackend({.threads = threads}).Compile(network, options);
+    EXPECT_TRUE(plan.ok()) << plan.status();
+    const Examples examples(network, 9, 3);
+    ParameterVector parameters = RandomParameters(network, (*plan)->layout(), 5);
+    std::vector<float> found;
+    const auto keep = [&](std::span<const float> values) {
+      found.insert(found.end(), values.begin(), values.end());
+    };
+    for (const std::int64_t count : {9, 4}) {
+      ParameterVector gradients((*plan)->layout().size());
+      const Feed feed = examples.feed(count);
+      EXPECT_TRUE((*plan)->Forward(Mode::kTraining, feed, parameters).ok());
+      keep((*plan)->Output(1));
+      EXPECT_TRUE((*plan)->Backward(feed, parameters, gradients).ok());
+      keep(gradients.values());
+      EXPECT_TRUE((*plan)->Forward(Mode::kInference, feed, parameters).ok());
+      keep((*plan)->Output(1));
+    }
+    keep(parameters.values());
+    return found;
   }
 };
 
 // Fetching the batch norm's value keeps it out of the convolution; one of 1x1 is then computed by
 // another method.
 TEST_P(PrologueTest, ATrainingEqualsThatOfTheTwoOneAfterTheOther) {
-  const double tolerance = std::get<0>(GetParam()) == 1 ? 1e-5 : 0;
   const arch::Architecture network = Network();
   const arch::NodeIndex norm = *network.FindNode("norm");
-  ASSERT_GE(Fused(network)[norm].prologue, 0);
-  const auto parameters_of = [&](arch::NodeIndex node) {
-    return std::span(network.node(node).operands).subspan(1);
-  };
+  ASSERT_GE(Fused(network)[norm].prologue_of, 0);
   std::vector<arch::NodeIndex> frozen;
-  // Nothing frozen, the batch norm, also the convolution before it.
-  for (const arch::NodeIndex next : {-1, norm, *network.FindNode("convolution_1")}) {
-    if (next >= 0) std::ranges::copy(parameters_of(next), std::back_inserter(frozen));
-    std::vector<std::vector<float>> results;  // of each plan
-    for (const bool together : {true, false}) {
-      PlanOptions options{.batch = 9, .frozen = frozen};
-      if (!together) options.fetch = {Fused(network)[norm].result};
-      const auto plan = cpu::CpuBackend().Compile(network, options);
-      ASSERT_TRUE(plan.ok()) << plan.status();
-      const Examples examples(network, 9, 3);
-      ParameterVector parameters = RandomParameters(network, (*plan)->layout(), 5);
-      std::vector<float> found;
-      for (const std::int64_t count : {9, 4}) {
-        ParameterVector gradients((*plan)->layout().size());
-        const Feed feed = examples.feed(count);
-        ASSERT_TRUE((*plan)->Forward(Mode::kTraining, feed, parameters).ok());
-        const auto logits = (*plan)->Output(1);
-        found.insert(found.end(), logits.begin(), logits.end());
-        ASSERT_TRUE((*plan)->Backward(feed, parameters, gradients).ok());
-        found.insert(found.end(), gradients.values().begin(), gradients.values().end());
-      }
-      found.insert(found.end(), parameters.values().begin(), parameters.values().end());
-      results.push_back(std::move(found));
+  // Nothing frozen, then always more, from the start of the network.
+  for (const char* const next : {"", "first", "norm", "convolution"}) {
+    const std::optional<arch::NodeIndex> node = network.FindNode(next);
+    if (node) {
+      std::ranges::copy(std::span(network.node(*node).operands).subspan(1),
+                        std::back_inserter(frozen));
     }
-    EXPECT_LE(RelativeDifference(results[0], results[1]), tolerance)
+    const std::vector<float> together = Train(network, {.frozen = frozen});
+    const std::vector<float> apart =
+        Train(network, {.fetch = {Fused(network)[norm].result}, .frozen = frozen});
+    EXPECT_LE(RelativeDifference(together, apart), Kernel() == 1 ? 1e-5 : 0)
         << frozen.size() << " tensors are frozen";
   }
 }
@@ -283,19 +323,32 @@ TEST_P(PrologueTest, TheNormIsNamedWhenItIsTheFirstThatIsNotFinite) {
   EXPECT_EQ(*found, Fused(network)[norm].result);
 }
 
-INSTANTIATE_TEST_SUITE_P(Kernels, PrologueTest,
-                         ::testing::Combine(::testing::Values(1, 3, 5), ::testing::Bool()));
+INSTANTIATE_TEST_SUITE_P(Networks, PrologueTest,
+                         ::testing::Combine(::testing::Values(PrologueCase{"Between", Between, 64},
+                                                              PrologueCase{"Residual", Residual,
+                                                                           48},
+                                                              PrologueCase{"OfInput", OfInput, 64}),
+                                            ::testing::Values(1, 3, 5), ::testing::Bool()),
+                         [](const auto& info) {
+                           return std::get<0>(info.param).name +
+                                  std::to_string(std::get<1>(info.param)) +
+                                  (std::get<2>(info.param) ? "WithRelu" : "");
+                         });
 
 TEST(FusionTest, OnlyOurOwnConvolutionsNormaliseTheirOperandInTraining) {
   if (!cpu::HaveAvx512()) GTEST_SKIP() << "this processor has no AVX-512";
   const auto normalises = [](const arch::Architecture& network, const PlanOptions& options = {}) {
     const std::vector<cpu::FusedChain> chains = Fused(network, options);
-    const arch::NodeIndex convolution = chains[*network.FindNode("norm")].prologue;
+    const arch::NodeIndex convolution = chains[*network.FindNode("norm")].prologue_of;
     return convolution >= 0 && network.node(convolution).id == "convolution" &&
            chains[convolution].prologue == *network.FindNode("norm");
   };
   const arch::Architecture plain = Between(Convolution(32, 3));
   EXPECT_TRUE(normalises(plain));
+  EXPECT_TRUE(normalises(plain, {.precision = recipe::Precision::kBfloat16}));
+  EXPECT_TRUE(normalises(Between(Convolution(32, 1))));
+  EXPECT_FALSE(
+      normalises(Between(Convolution(32, 1)), {.precision = recipe::Precision::kBfloat16}));
   EXPECT_FALSE(normalises(plain, {.gradients = false}));
   EXPECT_FALSE(normalises(plain, {.exact = true}));
   EXPECT_FALSE(normalises(plain, {.fetch = {*plain.FindNode("relu")}}));

@@ -1,5 +1,6 @@
 """The networks of train_vs_pytorch in PyTorch have the logits and gradients that they have in Graft."""
 import importlib.util
+import itertools
 import json
 import os
 import sys
@@ -33,14 +34,14 @@ class TranslationTest(unittest.TestCase):
         self.data = self.directory / "images"
         images.save(self.data, *images.synthetic(BATCHES * BATCH))
 
-    def setting(self, name):
+    def setting(self, name, smooth=False):
         recipe = networks.at_constant_rate({"sgd": {"learning_rate": 1e-3, "weight_decay": 1e-4}})
-        return Setting(self.directory, PROGRAM, name, BATCH, 1, self.data, recipe, ["--exact"])
+        return Setting(self.directory, PROGRAM, name, BATCH, 1, self.data, recipe, ["--exact"], smooth)
 
     def test_networks_have_equal_logits_and_gradients(self):
-        for name in networks.NETWORKS:
-            with self.subTest(name):
-                setting = self.setting(name)
+        for name, smooth in itertools.product(networks.NETWORKS, (False, True)):
+            with self.subTest(name, smooth=smooth):
+                setting = self.setting(name, smooth)
                 with setting.start_graft() as graft, setting.start_torch() as torch:
                     others = [(torch, loss_curves.TORCH_FILE)]
                     losses, logits, gradients = zip(*(
@@ -49,8 +50,9 @@ class TranslationTest(unittest.TestCase):
                         for batch in range(BATCHES)))
                 self.assertLess(max(losses), BOUND)
                 self.assertLess(max(logits), BOUND)
-                # A ReLU whose operand is zero but for the last bit gives one of two gradients.
-                self.assertLess(min(gradients), BOUND, gradients)
+                # A ReLU whose operand is zero but for the last bit gives one of two gradients, and
+                # there are some in every batch.
+                self.assertLess(max(gradients), BOUND if smooth else 0.1, gradients)
 
     def test_scripted_channels_last_networks_have_the_same_losses(self):
         for name in ("eas_start", "vanillanet_5", "pvt"):

@@ -118,8 +118,8 @@ struct Points {
   int64_t matrix;  // elements of a point
 };
 
-// The scratch of a block. The operand's rows, where a norm computes them, are transformed before
-// there are values of filters.
+// The scratch of a block. The operand's rows, where a norm computes them, lie where the values of
+// filters do: they are transformed before there are any.
 struct Block {
   Block(const ConvolutionShape& shape, const Tiling& tiling, float* scratch)
       : channels(scratch, tiling, shape.channels),
@@ -128,12 +128,12 @@ struct Block {
 
   static int64_t Elements(const ConvolutionShape& shape) {
     const Tiling tiling(shape);
-    const Block block(shape, tiling, nullptr);
-    const int64_t points = PointsOf(shape.kernel);
+    const int64_t points_of_tiles = PointsOf(shape.kernel) * tiling.per_block;
+    const int64_t of_filters = points_of_tiles * RoundUp(shape.filters);
     const int64_t of_rows =
         shape.normed ? RowRange::Most(shape, tiling) * shape.width * shape.channels : 0;
-    const int64_t of_filters = points * block.filters.matrix;
-    return points * block.channels.matrix + RoundUp(of_rows > of_filters ? of_rows : of_filters);
+    return points_of_tiles * RoundUp(shape.channels) +
+           RoundUp(of_rows > of_filters ? of_rows : of_filters);
   }
 
   Points channels;  // of patches

@@ -2,7 +2,8 @@
 
 Two trainings in float32 drift apart: a difference in the last bit decides in the end which side of
 zero a ReLU's operand is on, or which element of a window is the maximum; then gradients differ by much
-more than the last bit, and from there it grows. So there are five comparisons:
+more than the last bit, and from there it grows, at the start of a training and at its full rate. So
+there are five comparisons:
   - of the losses of two trainings that run freely;
   - of PyTorch's with its own from weights that differ in the last bit: no other engine can be expected
     to be closer, since it could not be if it rounded but once otherwise;
@@ -11,8 +12,8 @@ more than the last bit, and from there it grows. So there are five comparisons:
   - at the first of these, of Graft's and PyTorch's gradients with those of PyTorch in float64; also
     of Graft's by oneDNN's direct convolutions alone.
 The smooth form of a network (see networks.SMOOTH) has no such jumps: there, what is left is what the
-engines' roundings do to the training. With a warm-up, steps are shorter, and so differences grow less
-from one to the next.
+engines' roundings do to the training. Behind a milestone, from weights that have learned and by shorter
+steps, differences do not grow from one step to the next.
 """
 import statistics
 import sys
@@ -74,22 +75,38 @@ def at_equal_weights(graft, others, directory, step):
             *(at_weights(other, weights, directory / file, step) for other, file in others)]
 
 
-def free_running(setting, steps):
-    """The losses of Graft, of PyTorch, and of PyTorch from weights one last bit away."""
+def free_running(setting, steps, weights):
+    """The losses of Graft, of PyTorch, and of PyTorch from weights one last bit away. `weights`: a file of
+    those that all begin with, or None for those that Graft initializes."""
     with setting.start_graft() as graft, setting.start_torch() as torch, setting.start_torch() as nudged:
+        engines = graft, torch, nudged
+        for engine in engines if weights else ():
+            engine.ask("load", weights)
         nudged.ask("nudge")
-        return [engine.ask("losses", steps)["losses"] for engine in (graft, torch, nudged)]
+        return [engine.ask("losses", steps)["losses"] for engine in engines]
 
 
-def compare_free_running(setting, steps):
-    losses, expected, nudged = free_running(setting, steps)
+def compare_free_running(setting, steps, weights=None, ends=(1, LAST)):
+    """`ends`: of how many steps the loss at the start and at the end are the mean."""
+    losses, expected, nudged = free_running(setting, steps, weights)
     found, found_nudged = differences(losses, expected), differences(nudged, expected)
+    first, last = ends
     return {"network": setting.name, "recipe": setting.recipe, "steps": steps,
-            "fall": 1 - statistics.mean(losses[-LAST:]) / losses[0],
+            "fall": 1 - statistics.mean(losses[-last:]) / statistics.mean(losses[:first]),
             "largest_difference": max(found), "steps_within_bound": steps_within_bound(found),
             "largest_difference_nudged": max(found_nudged),
             "steps_within_bound_nudged": steps_within_bound(found_nudged),
             "losses": losses, "losses_pytorch": expected}
+
+
+def compare_behind(milestone, before, setting, steps, epoch):
+    """From weights that Graft makes until the milestone; `before` is the setting until there. `epoch`:
+    steps in which all images are seen."""
+    weights = before.weights_file.with_suffix(".milestone")
+    with before.start_graft() as graft:
+        graft.ask("losses", milestone.steps)
+        graft.ask("save", weights)
+    return compare_free_running(setting, steps, weights, ends=(epoch, epoch))
 
 
 def along_the_way(setting, steps):

@@ -79,12 +79,9 @@ def make_schedule(recipe, optimizer, steps_per_epoch):
     shape, options = recipe["schedule"], recipe.get("schedule_options", {})
     if shape == "cosine" and options == {"each_step": True}:
         return torch.optim.lr_scheduler.CosineAnnealingLR(optimizer, recipe["epochs"] * steps_per_epoch)
-    if shape != "constant" or options.keys() - {"warmup_epochs"}:
+    if shape != "constant" or options:
         raise ValueError(f"no such schedule: {recipe}")
-    if not options:
-        return None
-    warmup_steps = options["warmup_epochs"] * steps_per_epoch
-    return torch.optim.lr_scheduler.LambdaLR(optimizer, lambda step: min(1, (step + 1) / warmup_steps))
+    return None
 
 
 def status_bytes(key):

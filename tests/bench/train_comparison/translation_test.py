@@ -68,7 +68,7 @@ class TranslationTest(unittest.TestCase):
                       for network in networks.NETWORKS.values()}
         for text, optimizer in optimizers.items():
             with self.subTest(text):
-                recipe = networks.at_constant_rate(optimizer, warmup_epochs=0.5)
+                recipe = networks.at_constant_rate(optimizer, factor=0.5)
                 setting = Setting(self.directory, PROGRAM, "eas_demo", BATCH, 1, self.data, recipe)
                 with setting.start_graft() as graft, setting.start_torch() as torch:
                     losses = [engine.ask("losses", 4)["losses"] for engine in (graft, torch)]

@@ -17,6 +17,8 @@
 //                    positions of the examples in each epoch's order, as int32
 //   evaluate FILE    {"loss", "accuracy"} on the examples of FILE, as of --data, in inference
 //   losses N         {"losses"} of N steps
+//   skip N           goes on as if it had made N steps, but for what they do to the weights and the
+//                    optimiser
 //   measure N        {"seconds"} that N steps take
 //   profile N        seconds of a step and of its kernels; the parameters are of no use after it
 //   plan             bytes of the plan's memory, of the part for values and gradients
@@ -242,6 +244,7 @@ class Trainer {
     const int steps = std::atoi(argument.c_str());
     if (steps < 1) return absl::InvalidArgumentError(absl::StrCat("no such command: ", line));
     if (command == "losses") return Losses(steps);
+    if (command == "skip") return Skip(steps);
     if (command == "measure") return Measure(steps);
     if (command == "profile") return Profile(steps);
     return absl::InvalidArgumentError(absl::StrCat("no such command: ", line));
@@ -289,6 +292,11 @@ class Trainer {
         MakeOptimizer(recipe_.optimizer,
                       TrainableSegments(trained_, plan_->layout(), recipe::WeightDecayMask::kAll),
                       plan_->layout().trainable_size());
+  }
+
+  std::string Skip(int steps) {
+    step_ += steps;
+    return "{}";
   }
 
   std::int64_t batches_per_epoch() const {

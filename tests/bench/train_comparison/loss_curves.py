@@ -75,20 +75,24 @@ def at_equal_weights(graft, others, directory, step):
             *(at_weights(other, weights, directory / file, step) for other, file in others)]
 
 
-def free_running(setting, steps, weights):
-    """The losses of Graft, of PyTorch, and of PyTorch from weights one last bit away. `weights`: a file of
-    those that all begin with, or None for those that Graft initializes."""
+def free_running(setting, steps, steps_before):
+    """The losses of Graft, of PyTorch, and of PyTorch from weights one last bit away. All begin with the
+    weights that Graft has after `steps_before`."""
     with setting.start_graft() as graft, setting.start_torch() as torch, setting.start_torch() as nudged:
         engines = graft, torch, nudged
-        for engine in engines if weights else ():
-            engine.ask("load", weights)
+        if steps_before:
+            graft.ask("losses", steps_before)
+            graft.ask("save", setting.weights_file)
+            for engine in engines:
+                engine.ask("load", setting.weights_file)
+                engine.ask("skip", steps_before)
         nudged.ask("nudge")
         return [engine.ask("losses", steps)["losses"] for engine in engines]
 
 
-def compare_free_running(setting, steps, weights=None, ends=(1, LAST)):
+def compare_free_running(setting, steps, steps_before=0, ends=(1, LAST)):
     """`ends`: of how many steps the loss at the start and at the end are the mean."""
-    losses, expected, nudged = free_running(setting, steps, weights)
+    losses, expected, nudged = free_running(setting, steps, steps_before)
     found, found_nudged = differences(losses, expected), differences(nudged, expected)
     first, last = ends
     return {"network": setting.name, "recipe": setting.recipe, "steps": steps,
@@ -97,16 +101,6 @@ def compare_free_running(setting, steps, weights=None, ends=(1, LAST)):
             "largest_difference_nudged": max(found_nudged),
             "steps_within_bound_nudged": steps_within_bound(found_nudged),
             "losses": losses, "losses_pytorch": expected}
-
-
-def compare_behind(milestone, before, setting, steps, epoch):
-    """From weights that Graft makes until the milestone; `before` is the setting until there. `epoch`:
-    steps in which all images are seen."""
-    weights = before.weights_file.with_suffix(".milestone")
-    with before.start_graft() as graft:
-        graft.ask("losses", milestone.steps)
-        graft.ask("save", weights)
-    return compare_free_running(setting, steps, weights, ends=(epoch, epoch))
 
 
 def along_the_way(setting, steps):

@@ -211,10 +211,18 @@ def pvt(layers):
     layers.linear(CLASSES)
 
 
-def at_constant_rate(optimizer, factor=1):
-    """The graft.v1.Recipe that trains by an optimiser at its rate, or the rate times a factor."""
-    (kind, options), = optimizer.items()
-    return {kind: {**options, "learning_rate": options["learning_rate"] * factor}, "schedule": "constant"}
+def at_constant_rate(optimizer):
+    """The graft.v1.Recipe that trains by an optimiser at its rate."""
+    return {**optimizer, "schedule": "constant"}
+
+
+def with_milestone(optimizer, milestone, steps, steps_per_epoch):
+    """The graft.v1.Recipe of `steps` steps behind a milestone, too."""
+    epochs = -(-(milestone.steps + steps) // steps_per_epoch)
+    # Half a step before it, so that rounding does not matter.
+    place = (milestone.steps - 0.5) / (epochs * steps_per_epoch)
+    return {**optimizer, "epochs": epochs, "schedule": "step",
+            "schedule_options": {"milestones": [place], "factor": milestone.factor}}
 
 
 def start_sgd(batch):
@@ -247,7 +255,7 @@ def adamw(batch):
 
 
 class Milestone(NamedTuple):
-    """Where a step schedule changes the rate."""
+    """Where a step schedule multiplies the rate by a factor."""
     steps: int  # before it
     factor: float
 

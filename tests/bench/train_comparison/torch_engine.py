@@ -11,6 +11,7 @@ FILE of --description is the answer of train_engine to `describe`.
 import argparse
 import importlib.util
 import json
+import math
 import sys
 import time
 from pathlib import Path
@@ -77,8 +78,12 @@ def make_optimizer(recipe, parameters):
 def make_schedule(recipe, optimizer, steps_per_epoch):
     """None if the rate never moves."""
     shape, options = recipe["schedule"], recipe.get("schedule_options", {})
+    steps = recipe.get("epochs", 1) * steps_per_epoch
     if shape == "cosine" and options == {"each_step": True}:
-        return torch.optim.lr_scheduler.CosineAnnealingLR(optimizer, recipe["epochs"] * steps_per_epoch)
+        return torch.optim.lr_scheduler.CosineAnnealingLR(optimizer, steps)
+    if shape == "step" and options.keys() == {"milestones", "factor"}:
+        milestones = [math.ceil(place * steps) for place in options["milestones"]]
+        return torch.optim.lr_scheduler.MultiStepLR(optimizer, milestones, options["factor"])
     if shape != "constant" or options:
         raise ValueError(f"no such schedule: {recipe}")
     return None
@@ -206,6 +211,13 @@ class Trainer:
     def losses(self, steps):
         return {"losses": [self.step().item() for _ in range(steps)]}
 
+    def skip(self, steps):
+        """Goes on as if it had made the steps, but for what they do to the weights and the optimiser."""
+        self.position += steps
+        for _ in range(steps if self.schedule else 0):
+            self.schedule.step()
+        return {}
+
     def measure(self, steps):
         start = time.perf_counter()
         for _ in range(steps):
@@ -240,7 +252,7 @@ class Trainer:
 
     def obey(self, line):
         command, *arguments = line.split()
-        if command in ("losses", "measure", "profile"):
+        if command in ("losses", "skip", "measure", "profile"):
             return getattr(self, command)(int(arguments[0]))
         if command in ("load", "nudge", "gradients", "memory", "train", "evaluate"):
             return getattr(self, command)(*arguments)

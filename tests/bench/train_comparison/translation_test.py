@@ -68,11 +68,29 @@ class TranslationTest(unittest.TestCase):
                       for network in networks.NETWORKS.values()}
         for text, optimizer in optimizers.items():
             with self.subTest(text):
-                recipe = networks.at_constant_rate(optimizer, factor=0.5)
+                recipe = networks.with_milestone(optimizer, networks.Milestone(2, 0.5), 2, BATCHES)
                 setting = Setting(self.directory, PROGRAM, "eas_demo", BATCH, 1, self.data, recipe)
                 with setting.start_graft() as graft, setting.start_torch() as torch:
                     losses = [engine.ask("losses", 4)["losses"] for engine in (graft, torch)]
                 self.assertLess(max(loss_curves.differences(*losses)), BOUND)
+
+    def test_a_training_goes_on_at_the_step_that_it_had_come_to(self):
+        optimizer = {"sgd": {"learning_rate": 0.1, "weight_decay": 0}}
+        milestones = [networks.Milestone(steps, 0.01) for steps in (BATCHES + 1, BATCHES + 2)]
+        settings = [Setting(self.directory, PROGRAM, "eas_demo", BATCH, 1, self.data,
+                            networks.with_milestone(optimizer, milestone, 3, BATCHES), smooth=True)
+                    for milestone in milestones]
+        found = []
+        for setting in settings:
+            with setting.start_graft() as graft, setting.start_torch() as torch:
+                for engine in (graft, torch):
+                    engine.ask("skip", BATCHES + 1)
+                    found.append(engine.ask("losses", 3)["losses"])
+        for losses, expected in zip(found[::2], found[1::2]):
+            self.assertLess(max(loss_curves.differences(losses, expected)), BOUND)
+        # The first step is on the second batch, and its rate is that before or behind the milestone.
+        self.assertEqual(found[0][0], found[2][0])
+        self.assertGreater(loss_curves.relative(found[0][1], found[2][1]), 1e-3)
 
     def test_networks_without_jumps_learn_equally_for_long(self):
         setting = Setting(self.directory, PROGRAM, "eas_start", BATCH * BATCHES, 1, self.data,

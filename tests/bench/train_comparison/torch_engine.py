@@ -14,6 +14,7 @@ import json
 import math
 import sys
 import time
+import warnings
 from pathlib import Path
 
 import numpy
@@ -214,8 +215,10 @@ class Trainer:
     def skip(self, steps):
         """Goes on as if it had made the steps, but for what they do to the weights and the optimiser."""
         self.position += steps
-        for _ in range(steps if self.schedule else 0):
-            self.schedule.step()
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore")  # PyTorch expects a step of the optimiser before each
+            for _ in range(steps if self.schedule else 0):
+                self.schedule.step()
         return {}
 
     def measure(self, steps):

@@ -12,8 +12,8 @@ there are five comparisons:
   - at the first of these, of Graft's and PyTorch's gradients with those of PyTorch in float64; also
     of Graft's by oneDNN's direct convolutions alone.
 The smooth form of a network (see networks.SMOOTH) has no such jumps: there, what is left is what the
-engines' roundings do to the training. Behind a milestone, from weights that have learned and by shorter
-steps, differences do not grow from one step to the next.
+engines' roundings do to the training. Behind a milestone, where steps are shorter, differences
+grow less from one step to the next.
 """
 import statistics
 import sys

@@ -264,8 +264,8 @@ class Network(NamedTuple):
     build: Callable[[Layers], None]
     parameters: int  # trainable
     optimizer: Callable[[int], dict]  # of the batch; as in graft.v1.Recipe
-    # Of loss curves on few images in batches of 64: where PyTorch agrees with itself from weights a bit
-    # away, while its loss still falls.
+    # Of loss curves on few images in batches of 64, chosen by trying: where trainings that differ by a bit
+    # stay together while the loss still falls.
     milestone: Milestone
 
 

@@ -156,8 +156,8 @@ LATER_HEADER = ("network", "steps before", "factor", "batch", "images", "loss, b
 LATER_TEXT = """Behind a milestone of a step schedule: Graft trains on few images at the recipe's rate, for *steps
 before*; from its weights both engines go on for {steps} steps, at the rate times *factor*, with an
 optimiser that has seen nothing. Differences grow there, too, but less: what counts is whether they are
-below 1e-3 throughout. Steps and factors were chosen by trying some on the seeds 1 to 3, so that PyTorch
-agrees with itself and the loss still falls; further seeds had no part in that. *Loss*: the mean over all
+below 1e-3 throughout. Steps and factors were chosen by trying some on the seeds 1 to 3, with a look at
+both differences and at the fall; further seeds had no part in that. *Loss*: the mean over all
 images the first time that they are seen behind the milestone, and the last; *fall*: from one to the
 other. Seeds are of the weights that Graft begins with."""
 

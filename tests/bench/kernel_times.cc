@@ -2,16 +2,19 @@
 
 #include <algorithm>
 #include <cstring>
+#include <iterator>
 #include <utility>
 
 #include "common/base/status_macros.h"
 #include "common/engine/cpu/kernel_registry.h"
 #include "common/engine/cpu/kernel_table.h"
+#include "common/engine/cpu/parallel.h"
 
 namespace graft::engine {
 namespace {
 
 constexpr int kRepeats = 3;
+constexpr int kCopies = 9;
 
 std::string NameOf(const arch::Node& node, cpu::Pass pass) {
   return pass == cpu::Pass::kBackward ? node.op->name + " backward" : node.op->name;
@@ -33,9 +36,11 @@ double CopyBytesPerSecond() {
   const std::vector<char> from(std::size_t{64} << 20U, 1);
   std::vector<char> to(from.size());
   std::vector<double> seconds;
-  for (int i = 0; i < kRepeats; ++i) {
+  for (int i = 0; i < kCopies; ++i) {
     const Clock::time_point start = Clock::now();
-    std::memcpy(to.data(), from.data(), from.size());
+    cpu::ForEachPart(std::ssize(to), std::ssize(to), [&](std::int64_t first, std::int64_t count) {
+      std::memcpy(to.data() + first, from.data() + first, static_cast<std::size_t>(count));
+    });
     seconds.push_back(SecondsSince(start));
   }
   return 2 * static_cast<double>(to.size()) / Median(std::move(seconds));

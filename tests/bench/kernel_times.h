@@ -20,7 +20,7 @@ double SecondsSince(Clock::time_point start);
 
 double Median(std::vector<double> values);
 
-// Of a copy of 64 MiB by one thread, bytes read and bytes written.
+// Of a copy of 64 MiB by as many threads as kernels have, bytes read and bytes written.
 double CopyBytesPerSecond();
 
 // By operator and pass, for example "convolution backward". With `alone`, each kernel is run

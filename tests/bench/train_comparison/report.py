@@ -363,8 +363,8 @@ def memory_parts(records):
     return [f"## Steps above {BOUND} times their primitives", "",
             "What is not a primitive there, the bytes of values and gradients that it has to touch (each "
             "once; a batch norm in training reads its operand twice in either direction), the bytes a "
-            "second that come of it, and those of a plain copy by one thread, read and written, on the "
-            "same machine.", "",
+            "second that come of it, and those of a plain copy by as many threads, read and written, on "
+            "the same machine.", "",
             *table(MEMORY_HEADER, map(memory_row, missed)), ""]
 
 

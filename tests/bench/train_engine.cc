@@ -424,28 +424,27 @@ class Trainer {
     return absl::StrCat("{\"loss\":", Json(loss), "}");
   }
 
-  // In the steps, means, which add up; of each kernel as if alone and of the steps the median.
-  // Alone,
-  // norms are left to their own kernels, and 1x1 convolutions by the method that is then the
-  // fastest.
+  // In the steps, means, which add up; of each kernel as if alone and of the steps the median. They
+  // alternate, since a machine can be slower for a while. Alone, norms are left to their own kernels,
+  // and 1x1 convolutions by the method that is then the fastest.
   absl::StatusOr<std::string> Profile(int steps) {
     KernelTimes times(trained_, Options());
-    ASSIGN_OR_RETURN(std::unique_ptr<Plan> plan, MakePlan(&times));
-    RETURN_IF_ERROR(Step(*plan));
-    times.Take();
+    ASSIGN_OR_RETURN(const std::unique_ptr<Plan> plan, MakePlan(&times));
+    ASSIGN_OR_RETURN(const std::unique_ptr<Plan> alone_plan, MakePlan(&times, ResultsOfPrologues()));
     std::vector<double> seconds;
+    std::map<std::string, double> in_steps;
+    std::map<std::string, std::vector<double>> alone;
     for (int i = 0; i < steps; ++i) {
+      RETURN_IF_ERROR(Step(*plan));  // finds what the other plan left in the caches
+      times.Take();
       const Clock::time_point start = Clock::now();
       RETURN_IF_ERROR(Step(*plan));
       seconds.push_back(SecondsSince(start));
-    }
-    const std::map<std::string, double> in_steps = times.Take();
-    times.alone = true;
-    ASSIGN_OR_RETURN(plan, MakePlan(&times, ResultsOfPrologues()));
-    std::map<std::string, std::vector<double>> alone;
-    for (int i = 0; i < steps; ++i) {
-      RETURN_IF_ERROR(Step(*plan));
+      for (const auto& [name, value] : times.Take()) in_steps[name] += value;
+      times.alone = true;
+      RETURN_IF_ERROR(Step(*alone_plan));
       for (const auto& [name, value] : times.Take()) alone[name].push_back(value);
+      times.alone = false;
     }
     std::vector<std::string> kernels;
     for (const auto& [name, total] : in_steps) {

@@ -53,7 +53,7 @@ def is_primitive(kernel):
 
 def graft_profile(engine, seconds_per_step):
     """Where a step goes: shares of it by operator, and how far it is above its primitives."""
-    profile = engine.ask("profile", max(3, steps_for(seconds_per_step, SLICE / 2)))
+    profile = engine.ask("profile", max(5, steps_for(seconds_per_step)))
     kernels, step = profile["kernels"], profile["seconds"]
     primitives = {name: times for name, times in kernels.items() if is_primitive(name)}
     shares = {name: times["seconds"] / step for name, times in kernels.items()}

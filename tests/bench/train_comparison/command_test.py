@@ -2,6 +2,7 @@
 import importlib.util
 import json
 import os
+import statistics
 import subprocess
 import tempfile
 import unittest
@@ -56,12 +57,15 @@ class CommandTest(unittest.TestCase):
         self.assertLess(record["arena_bytes"], record["memory_bytes"])
         self.assertGreater(record["largest_live_bytes"], 0)
 
-    def test_later_curves_begin_at_weights_that_have_learned(self):
-        record = self.measure("--later-curves", "--seeds", "1", "--steps", "20")
-        self.assertEqual((record["seed"], record["steps_before"], record["factor"]), (1, 1000, 0.1))
-        self.assertLess(record["losses"][0], 1)  # of 10 classes, a network that knows nothing has 2.3
-        self.assertLess(abs(record["losses"][0] / record["losses_pytorch"][0] - 1), 1e-4)
-        self.assertEqual(len(record["losses"]), 20)
+    def test_recipe_curves_say_how_the_loss_of_the_same_batches_falls(self):
+        record = self.measure("--recipe-curves", "--seeds", "1", "--steps", "20")
+        recipe = json.loads(record["recipe"])
+        self.assertEqual((record["seed"], recipe["schedule"], recipe["epochs"]), (1, "cosine", 20))
+        losses = record["losses"]
+        self.assertEqual(len(losses), 20)
+        first, last = statistics.mean(losses[:10]), statistics.mean(losses[10:])
+        self.assertAlmostEqual(record["fall"], 1 - last / first)
+        self.assertLess(abs(losses[0] / record["losses_pytorch"][0] - 1), 1e-4)
 
     def test_an_unknown_network_is_refused_with_those_there_are(self):
         done = subprocess.run(["/usr/bin/python3", str(COMMAND), "--programs", str(PROGRAMS),

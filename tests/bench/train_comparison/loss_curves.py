@@ -12,8 +12,8 @@ there are five comparisons:
   - at the first of these, of Graft's and PyTorch's gradients with those of PyTorch in float64; also
     of Graft's by oneDNN's direct convolutions alone.
 The smooth form of a network (see networks.SMOOTH) has no such jumps: there, what is left is what the
-engines' roundings do to the training. Behind a milestone, where steps are shorter, differences
-grow less from one step to the next.
+engines' roundings do to the training. Where a recipe's schedule makes steps shorter, differences grow
+less from one step to the next.
 """
 import statistics
 import sys
@@ -75,32 +75,41 @@ def at_equal_weights(graft, others, directory, step):
             *(at_weights(other, weights, directory / file, step) for other, file in others)]
 
 
-def free_running(setting, steps, steps_before):
+def free_running(setting, steps, first_step):
     """The losses of Graft, of PyTorch, and of PyTorch from weights one last bit away. All begin with the
-    weights that Graft has after `steps_before`."""
+    weights that Graft has at `first_step`."""
     with setting.start_graft() as graft, setting.start_torch() as torch, setting.start_torch() as nudged:
         engines = graft, torch, nudged
-        if steps_before:
-            graft.ask("losses", steps_before)
+        if first_step:
+            graft.ask("losses", first_step)
             graft.ask("save", setting.weights_file)
             for engine in engines:
                 engine.ask("load", setting.weights_file)
-                engine.ask("skip", steps_before)
+                engine.ask("skip", first_step)
         nudged.ask("nudge")
         return [engine.ask("losses", steps)["losses"] for engine in engines]
 
 
-def compare_free_running(setting, steps, steps_before=0, ends=(1, LAST)):
+def compare_free_running(setting, steps, first_step=0, ends=(1, LAST)):
     """`ends`: of how many steps the loss at the start and at the end are the mean."""
-    losses, expected, nudged = free_running(setting, steps, steps_before)
+    losses, expected, nudged = free_running(setting, steps, first_step)
     found, found_nudged = differences(losses, expected), differences(nudged, expected)
-    first, last = ends
+    start, end = statistics.mean(losses[:ends[0]]), statistics.mean(losses[-ends[1]:])
     return {"network": setting.name, "recipe": setting.recipe, "steps": steps,
-            "fall": 1 - statistics.mean(losses[-last:]) / statistics.mean(losses[:first]),
+            "start_loss": start, "end_loss": end, "fall": 1 - end / start,
             "largest_difference": max(found), "steps_within_bound": steps_within_bound(found),
             "largest_difference_nudged": max(found_nudged),
             "steps_within_bound_nudged": steps_within_bound(found_nudged),
             "losses": losses, "losses_pytorch": expected}
+
+
+def compare_parts(setting, steps, curve):
+    """Of a training that is not at its start. Its batches repeat, and some are easier than others: the
+    loss falls from those that are seen first to the same ones at the end."""
+    again = min(curve.batches, steps - curve.batches)
+    if again < 1:
+        raise ValueError(f"{steps} steps do not come back to the first of {curve.batches} batches")
+    return compare_free_running(setting, steps, curve.first_step, ends=(again, again))
 
 
 def along_the_way(setting, steps):

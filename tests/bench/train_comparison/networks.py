@@ -216,23 +216,14 @@ def at_constant_rate(optimizer):
     return {**optimizer, "schedule": "constant"}
 
 
-def with_milestone(optimizer, milestone, steps, steps_per_epoch):
-    """The graft.v1.Recipe of `steps` steps behind a milestone, too."""
-    epochs = -(-(milestone.steps + steps) // steps_per_epoch)
-    # Half a step before it, so that rounding does not matter.
-    place = (milestone.steps - 0.5) / (epochs * steps_per_epoch)
-    return {**optimizer, "epochs": epochs, "schedule": "step",
-            "schedule_options": {"milestones": [place], "factor": milestone.factor}}
-
-
-def start_sgd(batch):
-    """As EAS publishes for start networks."""
-    return {"sgd": {"learning_rate": 0.1, "weight_decay": 1e-4}}
-
-
 def sgd(batch):
-    """As EAS publishes for children."""
+    """As EAS publishes for children, which start networks are trained as here, too."""
     return {"sgd": {"learning_rate": 0.02, "weight_decay": 1e-4}}
+
+
+def densenet_sgd(batch):
+    """G. Huang and others, "Densely Connected Convolutional Networks", CVPR 2017."""
+    return {"sgd": {"learning_rate": 0.1, "weight_decay": 1e-4}}
 
 
 def scaled_sgd(batch):
@@ -254,30 +245,55 @@ def adamw(batch):
     return {"adamw": {"learning_rate": 5e-4 * batch / 512, "weight_decay": 0.05}}
 
 
-class Milestone(NamedTuple):
-    """Where a step schedule multiplies the rate by a factor."""
-    steps: int  # before it
-    factor: float
+# Of a graft.v1.Recipe, schedule and epochs, as published.
+EAS_CHILDREN = {"schedule": "cosine", "epochs": 20}
+
+
+def warmed_cosine(final_fraction=0):
+    return {"schedule": "cosine", "epochs": 300,
+            "schedule_options": {"warmup_epochs": 5, "final_fraction": final_fraction}}
+
+
+def divided_by_ten(epochs, *milestones):
+    """The schedule that divides the rate when so many of its epochs are done."""
+    return {"schedule": "step", "epochs": epochs, "schedule_options": {
+        "milestones": [done / epochs for done in milestones], "factor": 0.1}}
+
+
+class Curve(NamedTuple):
+    """The part of a training on a few images whose losses are compared. Chosen by trying: trainings that
+    differ by a bit have to stay together while the loss falls."""
+    batches: int  # of an epoch
+    first_step: int
+    epochs: int | None = None  # that the schedule is shortened to
+    batch: int = 64
 
 
 class Network(NamedTuple):
     build: Callable[[Layers], None]
     parameters: int  # trainable
     optimizer: Callable[[int], dict]  # of the batch; as in graft.v1.Recipe
-    # Of loss curves on few images in batches of 64, chosen by trying: where trainings that differ by a bit
-    # stay together while the loss still falls.
-    milestone: Milestone
+    schedule: dict
+    curve: Curve
+
+    def recipe(self, batch, epochs=None):
+        """The graft.v1.Recipe; with `epochs`, its schedule is shortened to them."""
+        shortened = {"epochs": epochs} if epochs else {}
+        return {**self.optimizer(batch), **self.schedule, **shortened}
 
 
 NETWORKS = {
-    "eas_demo": Network(eas_demo, 710, start_sgd, Milestone(1000, 0.1)),
-    "eas_start": Network(eas_start, 133_530, sgd, Milestone(90, 0.2)),
-    "plain_6": Network(plain_6, 2_197_962, sgd, Milestone(40, 0.1)),
-    "simplenet_310k": Network(simplenet_310k, 312_362, adadelta, Milestone(90, 0.02)),
-    "densenet_bc_40_12": Network(densenet_bc_40_12, 176_122, sgd, Milestone(200, 0.05)),
-    "vovnet_27_slim": Network(vovnet_27_slim, 3_017_866, scaled_sgd, Milestone(50, 0.03)),
-    "vanillanet_5": Network(vanillanet_5, 1_171_852, lamb, Milestone(5, 0.12)),
-    "pvt": Network(pvt, 646_186, adamw, Milestone(10, 1)),
+    "eas_demo": Network(eas_demo, 710, sgd, EAS_CHILDREN, Curve(10, 0)),
+    "eas_start": Network(eas_start, 133_530, sgd, EAS_CHILDREN, Curve(10, 100)),
+    "plain_6": Network(plain_6, 2_197_962, sgd, EAS_CHILDREN, Curve(10, 60)),
+    "simplenet_310k": Network(simplenet_310k, 312_362, adadelta,
+                              divided_by_ten(540, 100, 190, 306, 390, 440), Curve(10, 130, 54)),
+    "densenet_bc_40_12": Network(densenet_bc_40_12, 176_122, densenet_sgd,
+                                 divided_by_ten(300, 150, 225), Curve(5, 100, 40)),
+    "vovnet_27_slim": Network(vovnet_27_slim, 3_017_866, scaled_sgd, divided_by_ten(90, 30, 60),
+                              Curve(10, 70, 15)),
+    "vanillanet_5": Network(vanillanet_5, 1_171_852, lamb, warmed_cosine(), Curve(30, 0)),
+    "pvt": Network(pvt, 646_186, adamw, warmed_cosine(0.02), Curve(10, 0)),
 }
 
 

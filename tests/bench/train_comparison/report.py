@@ -104,7 +104,7 @@ def agreeing(records, key=""):
     return {record["network"] for record in records} - apart
 
 
-def curve_summary(curves, later):
+def curve_summary(curves, scheduled):
     """How many networks agree, in each way in which they are compared."""
     forms = {form: [record for record in curves if record["form"] == form]
              for form in ("published", "smooth")}
@@ -117,15 +117,17 @@ def curve_summary(curves, later):
         lines.append(f"the smooth forms' curves by at most {largest:.1e}")
     lines.append(f"the published ones' by less than 1e-3 throughout on {len(agreeing(published))}, PyTorch's "
                  f"to its own on {len(agreeing(published, '_nudged'))}")
-    if later:
-        close = [record for record in later if record["steps_within_bound"] == record["steps"]]
+    if scheduled:
+        close = [record for record in scheduled if record["steps_within_bound"] == record["steps"]]
         falling = [record for record in close if record["fall"] >= FALL]
-        lines.append(f"behind a milestone, by less than 1e-3 throughout in {len(close)} of {len(later)} "
-                     f"trainings, in {len(falling)} of them while the loss falls by {percent(FALL)} at "
-                     f"least, of {len({record['network'] for record in falling})} networks")
+        lines.append("with the recipe's schedule, by less than 1e-3 throughout in "
+                     f"{len(close)} of {len(scheduled)} trainings, in {len(falling)} of them while the "
+                     f"loss falls by {percent(FALL)} at least, of "
+                     f"{len({record['network'] for record in falling})} networks")
     return "; ".join(lines) + "."
 
 
+CHOSEN_ON = 3  # seeds up to it, of recipes' curves
 FALL = 0.2  # of a loss, over the steps that are compared
 
 
@@ -133,44 +135,48 @@ def by_seed(records, key):
     return ", ".join(f"{record[key]:.1e}" for record in records)
 
 
-def ends(record):
-    """The mean losses of the first batches and of the last."""
-    first, last = (statistics.mean(part) for part in
-                   (record["losses"][:record["batches"]], record["losses"][-record["batches"]:]))
-    return f"{first:.2g} to {last:.2g}"
+def schedule_text(name, recipe):
+    options, epochs = recipe.get("schedule_options", {}), recipe["epochs"]
+    places = ", ".join(f"{place * epochs:.3g}" for place in options.get("milestones", []))
+    warm_up = f", a warm-up of {options['warmup_epochs']}" if "warmup_epochs" in options else ""
+    text = f"divided by ten after {places} of {epochs} epochs" if places else \
+        f"cosine over {epochs} epochs{warm_up}"
+    published = networks.NETWORKS[name].schedule["epochs"]
+    return text + (f" (published: {published})" if epochs != published else "")
 
 
-def later_row(records):
+def recipe_row(records):
     """Of one setting, by seed."""
     first = records[0]
-    return (first["network"], str(first["steps_before"]), f"{first['factor']:g}", str(first["batch"]),
-            f"{first['batches'] * first['batch']} of {first['data']}",
-            ", ".join(map(ends, records)),
+    return (first["network"], schedule_text(first["network"], json.loads(first["recipe"])),
+            f"{first['batches'] * first['batch']} of {first['data']}", str(first["batch"]),
+            str(first["first_step"]),
+            ", ".join(f"{record['start_loss']:.2g} to {record['end_loss']:.2g}" for record in records),
             ", ".join(percent(record["fall"]) for record in records),
             by_seed(records, "largest_difference"), by_seed(records, "largest_difference_nudged"))
 
 
-LATER_HEADER = ("network", "steps before", "factor", "batch", "images", "loss, by seed", "fall",
-                "largest difference", "PyTorch's, a bit away")
+RECIPE_HEADER = ("network", "schedule", "images", "batch", "first step", "loss, by seed", "fall",
+                 "largest difference", "PyTorch's, a bit away")
 
-LATER_TEXT = """Behind a milestone of a step schedule: Graft trains on few images at the recipe's rate, for *steps
-before*; from its weights both engines go on for {steps} steps, at the rate times *factor*, with an
-optimiser that has seen nothing. Differences grow there, too, but less: what counts is whether they are
-below 1e-3 throughout. Steps and factors were chosen by trying some on the seeds 1 to 3, with a look at
-both differences and at the fall; further seeds had no part in that. *Loss*: the mean over all
-images the first time that they are seen behind the milestone, and the last; *fall*: from one to the
-other. Seeds are of the weights that Graft begins with."""
+RECIPE_TEXT = """The recipe with its schedule, on few images: Graft trains up to *first step*; from its
+weights both engines go on for {steps} steps at the rates that the schedule has there, with optimisers
+that have seen nothing. Schedules are as published, some shortened in proportion. Images, shortening and
+first steps were chosen by trying some on seeds up to {seeds}, so that losses fall and stay together, with
+a look at PyTorch's from itself, too; further seeds had no part in that. *Loss*: the mean over the batches
+that the first steps and the last ones share; *fall*: from one to the other. Seeds are of the weights that
+Graft begins with."""
 
 
-def later_parts(later):
-    if not later:
+def recipe_parts(scheduled):
+    if not scheduled:
         return []
     settings = {}
-    for record in later:
+    for record in scheduled:
         setting = tuple(record[key] for key in ("network", "batch", "threads", "data"))
         settings.setdefault(setting, []).append(record)
-    return ["", LATER_TEXT.format(steps=later[0]["steps"]), "",
-            *table(LATER_HEADER, map(later_row, settings.values()))]
+    text = RECIPE_TEXT.format(steps=scheduled[0]["steps"], seeds=CHOSEN_ON)
+    return ["", text, "", *table(RECIPE_HEADER, map(recipe_row, settings.values()))]
 
 
 def equal_weights_row(record):
@@ -190,13 +196,13 @@ median error of the gradients of the first steps, against PyTorch's in float64; 
 Graft's by oneDNN's convolutions alone."""
 
 
-def curve_parts(curves, later):
+def curve_parts(curves, scheduled):
     if not any(record["form"] == "published" for record in curves):
         return []
-    return [CURVE_TEXT, "", curve_summary(curves, later), "",
-            *table(CURVE_HEADER, map(curve_row, curves)), *later_parts(later), "",
+    return [CURVE_TEXT, "", curve_summary(curves, scheduled), "",
+            *table(CURVE_HEADER, map(curve_row, curves)), *recipe_parts(scheduled), "",
             EQUAL_WEIGHTS_TEXT, "", *table(EQUAL_WEIGHTS_HEADER, map(equal_weights_row, curves)), "",
-            *origin(curves + later), ""]
+            *origin(curves + scheduled), ""]
 
 
 def accuracy_cell(values):
@@ -433,7 +439,7 @@ def write(results, path):
     folder = results.parent
     text += plan_parts(supported(load(folder / "plans.jsonl")))
     text += curve_parts(supported(load(folder / "loss_curves.jsonl", "form", "data")),
-                        supported(load(folder / "later_loss_curves.jsonl", "data", "seed")))
+                        supported(load(folder / "recipe_loss_curves.jsonl", "data", "seed")))
     text += accuracy_parts(supported(load(folder / "accuracy.jsonl", "data", "epochs", "arm", "seed")))
     text += quickstart_parts(lines_of(folder / "quickstart_factor.jsonl"))
     path.write_text("\n".join(text[:-1]) + "\n", encoding="utf-8")

@@ -76,18 +76,34 @@ def make_optimizer(recipe, parameters):
     return Lamb(parameters, rate, decay)
 
 
+def cosine(epochs, options):
+    """The factor of the rate at a place in the training, both in epochs."""
+    last, warm_up = options.get("final_fraction", 0), options.get("warmup_epochs", 0)
+
+    def factor(epoch):
+        if not options.get("each_step"):
+            epoch = math.floor(epoch)
+        done = max(0, epoch - warm_up) / (epochs - warm_up)
+        return last + (1 - last) / 2 * (1 + math.cos(math.pi * done))
+    return factor
+
+
+def steps_down(epochs, options):
+    # A milestone is at a step; so that rounding does not matter, half a step is not much.
+    return lambda epoch: options["factor"] ** sum(epoch / epochs >= place for place in options["milestones"])
+
+
+SCHEDULES = {"constant": lambda epochs, options: lambda epoch: 1, "cosine": cosine, "step": steps_down}
+
+
 def make_schedule(recipe, optimizer, steps_per_epoch):
-    """None if the rate never moves."""
-    shape, options = recipe["schedule"], recipe.get("schedule_options", {})
-    steps = recipe.get("epochs", 1) * steps_per_epoch
-    if shape == "cosine" and options == {"each_step": True}:
-        return torch.optim.lr_scheduler.CosineAnnealingLR(optimizer, steps)
-    if shape == "step" and options.keys() == {"milestones", "factor"}:
-        milestones = [math.ceil(place * steps) for place in options["milestones"]]
-        return torch.optim.lr_scheduler.MultiStepLR(optimizer, milestones, options["factor"])
-    if shape != "constant" or options:
-        raise ValueError(f"no such schedule: {recipe}")
-    return None
+    options = recipe.get("schedule_options", {})
+    factor = SCHEDULES[recipe["schedule"]](recipe.get("epochs", 1), options)
+    warm_up = options.get("warmup_epochs", 0) * steps_per_epoch
+
+    def at_step(step):
+        return factor(step / steps_per_epoch) * (min(1, (step + 1) / warm_up) if warm_up else 1)
+    return torch.optim.lr_scheduler.LambdaLR(optimizer, at_step)
 
 
 def status_bytes(key):
@@ -160,8 +176,7 @@ class Trainer:
         loss = F.cross_entropy(self.model(images), labels)
         loss.backward()
         self.optimizer.step()
-        if self.schedule:
-            self.schedule.step()
+        self.schedule.step()
         return loss
 
     def load(self, path):
@@ -217,7 +232,7 @@ class Trainer:
         self.position += steps
         with warnings.catch_warnings():
             warnings.simplefilter("ignore")  # PyTorch expects a step of the optimiser before each
-            for _ in range(steps if self.schedule else 0):
+            for _ in range(steps):
                 self.schedule.step()
         return {}
 

@@ -63,23 +63,23 @@ class TranslationTest(unittest.TestCase):
                     losses = [engine.ask("losses", 1)["losses"] for engine in (graft, torch)]
                 self.assertLess(max(loss_curves.differences(*losses)), BOUND)
 
-    def test_recipes_move_the_weights_equally(self):
-        optimizers = {json.dumps(network.optimizer(64)): network.optimizer(64)
-                      for network in networks.NETWORKS.values()}
-        for text, optimizer in optimizers.items():
+    def test_recipes_with_their_schedules_move_the_weights_equally(self):
+        # Few epochs, so that milestones, the end of the warm-up and each part of the cosine are in them.
+        recipes = {json.dumps(network.recipe(64, epochs=7)) for network in networks.NETWORKS.values()}
+        for text in recipes:
             with self.subTest(text):
-                recipe = networks.with_milestone(optimizer, networks.Milestone(2, 0.5), 2, BATCHES)
-                setting = Setting(self.directory, PROGRAM, "eas_demo", BATCH, 1, self.data, recipe)
+                setting = Setting(self.directory, PROGRAM, "eas_demo", BATCH, 1, self.data,
+                                  json.loads(text), smooth=True)
                 with setting.start_graft() as graft, setting.start_torch() as torch:
-                    losses = [engine.ask("losses", 4)["losses"] for engine in (graft, torch)]
+                    losses = [engine.ask("losses", 7 * BATCHES)["losses"] for engine in (graft, torch)]
                 self.assertLess(max(loss_curves.differences(*losses)), BOUND)
 
     def test_a_training_goes_on_at_the_step_that_it_had_come_to(self):
-        optimizer = {"sgd": {"learning_rate": 0.1, "weight_decay": 0}}
-        milestones = [networks.Milestone(steps, 0.01) for steps in (BATCHES + 1, BATCHES + 2)]
+        recipe = {"sgd": {"learning_rate": 0.1, "weight_decay": 0}, "epochs": 4, "schedule": "step"}
         settings = [Setting(self.directory, PROGRAM, "eas_demo", BATCH, 1, self.data,
-                            networks.with_milestone(optimizer, milestone, 3, BATCHES), smooth=True)
-                    for milestone in milestones]
+                            {**recipe, "schedule_options": {"milestones": [steps / (4 * BATCHES)],
+                                                            "factor": 0.01}}, smooth=True)
+                    for steps in (BATCHES + 1, BATCHES + 2)]
         found = []
         for setting in settings:
             with setting.start_graft() as graft, setting.start_torch() as torch:

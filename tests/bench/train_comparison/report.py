@@ -161,7 +161,7 @@ RECIPE_HEADER = ("network", "schedule", "images", "batch", "first step", "loss, 
 
 RECIPE_TEXT = """The recipe with its schedule, on few images: Graft trains up to *first step*; from its
 weights both engines go on for {steps} steps at the rates that the schedule has there, with optimisers
-that have seen nothing. Schedules are as published, some shortened in proportion. Images, shortening and
+that have seen nothing. Schedules are as published, some brought to fewer or more epochs in proportion. Images, epochs and
 first steps were chosen by trying some on seeds up to {seeds}, so that losses fall and stay together, with
 a look at PyTorch's from itself, too; further seeds had no part in that. *Loss*: the mean over the batches
 that the first steps and the last ones share; *fall*: from one to the other. Seeds are of the weights that

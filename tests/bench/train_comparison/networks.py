@@ -289,7 +289,7 @@ NETWORKS = {
     "eas_start": Network(eas_start, 133_530, sgd, EAS_CHILDREN, Curve(5, 80, 40)),
     "plain_6": Network(plain_6, 2_197_962, sgd, EAS_CHILDREN, Curve(10, 60)),
     "simplenet_310k": Network(simplenet_310k, 312_362, adadelta,
-                              divided_by_ten(540, 100, 190, 306, 390, 440), Curve(10, 130, 54)),
+                              divided_by_ten(540, 100, 190, 306, 390, 440), Curve(5, 45, 48)),
     "densenet_bc_40_12": Network(densenet_bc_40_12, 176_122, start_sgd,
                                  divided_by_ten(300, 150, 225), Curve(5, 100, 40)),
     "vovnet_27_slim": Network(vovnet_27_slim, 3_017_866, scaled_sgd, divided_by_ten(90, 30, 60),

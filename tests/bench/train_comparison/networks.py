@@ -268,7 +268,6 @@ class Curve(NamedTuple):
     batches: int  # of an epoch
     first_step: int
     epochs: int | None = None  # that the schedule is brought to
-    batch: int = 64
 
 
 class Network(NamedTuple):

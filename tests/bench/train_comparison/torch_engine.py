@@ -93,10 +93,13 @@ def steps_down(epochs, options):
     return lambda epoch: options["factor"] ** sum(epoch / epochs >= place for place in options["milestones"])
 
 
-SCHEDULES = {"constant": lambda epochs, options: lambda epoch: 1, "cosine": cosine, "step": steps_down}
+SCHEDULES = {"cosine": cosine, "step": steps_down}
 
 
 def make_schedule(recipe, optimizer, steps_per_epoch):
+    """None if the rate never moves: measured steps do nothing for it."""
+    if recipe["schedule"] == "constant":
+        return None
     options = recipe.get("schedule_options", {})
     factor = SCHEDULES[recipe["schedule"]](recipe.get("epochs", 1), options)
     warm_up = options.get("warmup_epochs", 0) * steps_per_epoch
@@ -176,7 +179,8 @@ class Trainer:
         loss = F.cross_entropy(self.model(images), labels)
         loss.backward()
         self.optimizer.step()
-        self.schedule.step()
+        if self.schedule:
+            self.schedule.step()
         return loss
 
     def load(self, path):
@@ -232,7 +236,7 @@ class Trainer:
         self.position += steps
         with warnings.catch_warnings():
             warnings.simplefilter("ignore")  # PyTorch expects a step of the optimiser before each
-            for _ in range(steps):
+            for _ in range(steps if self.schedule else 0):
                 self.schedule.step()
         return {}
 

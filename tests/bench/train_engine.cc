@@ -425,12 +425,13 @@ class Trainer {
   }
 
   // In the steps, means, which add up; of each kernel as if alone and of the steps the median. They
-  // alternate, since a machine can be slower for a while. Alone, norms are left to their own kernels,
-  // and 1x1 convolutions by the method that is then the fastest.
+  // alternate, since a machine can be slower for a while. Alone, norms are left to their own
+  // kernels, and 1x1 convolutions by the method that is then the fastest.
   absl::StatusOr<std::string> Profile(int steps) {
     KernelTimes times(trained_, Options());
     ASSIGN_OR_RETURN(const std::unique_ptr<Plan> plan, MakePlan(&times));
-    ASSIGN_OR_RETURN(const std::unique_ptr<Plan> alone_plan, MakePlan(&times, ResultsOfPrologues()));
+    ASSIGN_OR_RETURN(const std::unique_ptr<Plan> alone_plan,
+                     MakePlan(&times, ResultsOfPrologues()));
     std::vector<double> seconds;
     std::map<std::string, double> in_steps;
     std::map<std::string, std::vector<double>> alone;

@@ -104,11 +104,9 @@ def compare_free_running(setting, steps, first_step=0, ends=(1, LAST)):
 
 
 def compare_parts(setting, steps, curve):
-    """Of a training that is not at its start. Its batches repeat, and some are easier than others: the
-    loss falls from those that are seen first to the same ones at the end."""
+    """Of a part of a training. Batches repeat, and some are easier than others: the loss falls from those
+    that are seen first to the same ones at the end."""
     again = min(curve.batches, steps - curve.batches)
-    if again < 1:
-        raise ValueError(f"{steps} steps do not come back to the first of {curve.batches} batches")
     return compare_free_running(setting, steps, curve.first_step, ends=(again, again))
 
 

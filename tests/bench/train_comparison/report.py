@@ -4,6 +4,7 @@ import statistics
 import sys
 
 import networks
+import schedules
 from markdown import table
 
 COLOURS = {1: "#1f77b4", 2: "#ff7f0e"}  # by threads
@@ -137,35 +138,46 @@ def by_seed(records, key):
 
 def schedule_text(name, recipe):
     options, epochs = recipe.get("schedule_options", {}), recipe["epochs"]
-    places = ", ".join(f"{place * epochs:.3g}" for place in options.get("milestones", []))
-    warm_up = f", a warm-up of {options['warmup_epochs']}" if "warmup_epochs" in options else ""
-    text = f"divided by ten after {places} of {epochs} epochs" if places else \
-        f"cosine over {epochs} epochs{warm_up}"
+    if recipe["schedule"] == "step":
+        places = ", ".join(f"{place * epochs:.3g}" for place in options["milestones"])
+        text = f"times {options['factor']} after {places} of {epochs} epochs"
+    else:
+        warm_up = f", {options['warmup_epochs']} of them warm-up" if "warmup_epochs" in options else ""
+        text = f"cosine over {epochs} epochs{warm_up}"
     published = networks.NETWORKS[name].schedule["epochs"]
     return text + (f" (published: {published})" if epochs != published else "")
+
+
+def rates(record):
+    """Of the first step that is compared and of the last, as parts of the peak."""
+    factor = schedules.factor(json.loads(record["recipe"]), record["batches"])
+    first = record["first_step"]
+    return f"{factor(first):.2g} to {factor(first + record['steps'] - 1):.2g}"
 
 
 def recipe_row(records):
     """Of one setting, by seed."""
     first = records[0]
     return (first["network"], schedule_text(first["network"], json.loads(first["recipe"])),
-            f"{first['batches'] * first['batch']} of {first['data']}", str(first["batch"]),
-            str(first["first_step"]),
+            f"{first['batches'] * first['batch']} of {first['data']}", str(first["first_step"]),
+            rates(first),
             ", ".join(f"{record['start_loss']:.2g} to {record['end_loss']:.2g}" for record in records),
             ", ".join(percent(record["fall"]) for record in records),
             by_seed(records, "largest_difference"), by_seed(records, "largest_difference_nudged"))
 
 
-RECIPE_HEADER = ("network", "schedule", "images", "batch", "first step", "loss, by seed", "fall",
+RECIPE_HEADER = ("network", "schedule", "images", "first step", "rate / peak", "loss, by seed", "fall",
                  "largest difference", "PyTorch's, a bit away")
 
-RECIPE_TEXT = """The recipe with its schedule, on few images: Graft trains up to *first step*; from its
-weights both engines go on for {steps} steps at the rates that the schedule has there, with optimisers
-that have seen nothing. Schedules are as published, some brought to fewer or more epochs in proportion. Images, epochs and
-first steps were chosen by trying some on seeds up to {seeds}, so that losses fall and stay together, with
-a look at PyTorch's from itself, too; further seeds had no part in that. *Loss*: the mean over the batches
-that the first steps and the last ones share; *fall*: from one to the other. Seeds are of the weights that
-Graft begins with."""
+RECIPE_TEXT = """The recipe with its schedule, on few images in batches of {batch}: Graft trains up to *first
+step*; from its weights both engines go on for {steps} steps at the rates that the schedule has there
+(*rate / peak*: of the first of them and the last), with optimisers that have seen nothing. Schedules are
+as published, some brought to fewer or more epochs in proportion; EAS start is trained as EAS trains
+children, and networks with a warm-up are compared in it. Images, epochs and first steps were chosen by
+trying some on seeds up to {seeds} (EAS start: 5), so that losses fall and stay together, with a look at
+PyTorch's from itself, too; further seeds had no part in that. *Loss*: the mean over the batches that the
+first steps and the last ones share; *fall*: from one to the other. Seeds are of the weights that Graft
+begins with."""
 
 
 def recipe_parts(scheduled):
@@ -173,9 +185,11 @@ def recipe_parts(scheduled):
         return []
     settings = {}
     for record in scheduled:
-        setting = tuple(record[key] for key in ("network", "batch", "threads", "data"))
+        setting = tuple(record[key] for key in ("network", "recipe", "batch", "threads", "data",
+                                                "first_step"))
         settings.setdefault(setting, []).append(record)
-    text = RECIPE_TEXT.format(steps=scheduled[0]["steps"], seeds=CHOSEN_ON)
+    first = scheduled[0]
+    text = RECIPE_TEXT.format(batch=first["batch"], steps=first["steps"], seeds=CHOSEN_ON)
     return ["", text, "", *table(RECIPE_HEADER, map(recipe_row, settings.values()))]
 
 
@@ -363,14 +377,16 @@ MEMORY_HEADER = ("network", "batch", "threads", "Graft / its primitives", "other
 
 
 def memory_parts(records):
-    missed = [record for record in records if record["bound_ratio"] > BOUND and "others" in record]
+    missed = [record for record in records if record["bound_ratio"] > BOUND
+              and "others" in record and "attention" not in record["shares"]]
     if not missed:
         return []
-    return [f"## Steps above {BOUND} times their primitives", "",
+    return [f"## Steps of convolutional networks above {BOUND} times their primitives", "",
             "What is not a primitive there, the bytes of values and gradients that it has to touch (each "
             "once; a batch norm in training reads its operand twice in either direction), the bytes a "
             "second that come of it, and those of a plain copy by as many threads, read and written, on "
-            "the same machine.", "",
+            "the same machine. PVT, which is attention for the most part, is not among them; its ratios "
+            "are above.", "",
             *table(MEMORY_HEADER, map(memory_row, missed)), ""]
 
 

@@ -11,7 +11,6 @@ FILE of --description is the answer of train_engine to `describe`.
 import argparse
 import importlib.util
 import json
-import math
 import sys
 import time
 import warnings
@@ -21,6 +20,7 @@ import numpy
 import torch
 import torch.nn.functional as F
 
+import schedules
 import torch_source
 
 sys.path.insert(0, str(Path(__file__).resolve().parents[2]))
@@ -76,37 +76,11 @@ def make_optimizer(recipe, parameters):
     return Lamb(parameters, rate, decay)
 
 
-def cosine(epochs, options):
-    """The factor of the rate at a place in the training, both in epochs."""
-    last, warm_up = options.get("final_fraction", 0), options.get("warmup_epochs", 0)
-
-    def factor(epoch):
-        if not options.get("each_step"):
-            epoch = math.floor(epoch)
-        done = max(0, epoch - warm_up) / (epochs - warm_up)
-        return last + (1 - last) / 2 * (1 + math.cos(math.pi * done))
-    return factor
-
-
-def steps_down(epochs, options):
-    # A milestone is at a step; so that rounding does not matter, half a step is not much.
-    return lambda epoch: options["factor"] ** sum(epoch / epochs >= place for place in options["milestones"])
-
-
-SCHEDULES = {"cosine": cosine, "step": steps_down}
-
-
 def make_schedule(recipe, optimizer, steps_per_epoch):
-    """None if the rate never moves: measured steps do nothing for it."""
-    if recipe["schedule"] == "constant":
+    """None if the rate never moves, so that measured steps do not pay for it."""
+    if not schedules.moves(recipe):
         return None
-    options = recipe.get("schedule_options", {})
-    factor = SCHEDULES[recipe["schedule"]](recipe.get("epochs", 1), options)
-    warm_up = options.get("warmup_epochs", 0) * steps_per_epoch
-
-    def at_step(step):
-        return factor(step / steps_per_epoch) * (min(1, (step + 1) / warm_up) if warm_up else 1)
-    return torch.optim.lr_scheduler.LambdaLR(optimizer, at_step)
+    return torch.optim.lr_scheduler.LambdaLR(optimizer, schedules.factor(recipe, steps_per_epoch))
 
 
 def status_bytes(key):

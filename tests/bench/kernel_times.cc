@@ -53,7 +53,7 @@ KernelTimes::KernelTimes(const arch::Architecture& architecture, const PlanOptio
   for (std::size_t i = 0; i < architecture.nodes().size(); ++i) {
     const auto index = static_cast<arch::NodeIndex>(i);
     for (const cpu::Pass pass : {cpu::Pass::kForward, cpu::Pass::kBackward}) {
-      bytes_[NameOf(architecture.node(index), pass)] += TouchedBytes(index, pass);
+      bytes_[NameOf(architecture.node(index), pass)] += MovedBytes(index, pass);
     }
   }
 }
@@ -81,16 +81,22 @@ std::int64_t KernelTimes::SizeBytes(arch::NodeIndex node) const {
 
 // The forward reads the operands and writes the result. The backward reads the result's gradient,
 // writes those of the operands and reads what it says that it reads.
-std::int64_t KernelTimes::TouchedBytes(arch::NodeIndex index, cpu::Pass pass) const {
+std::int64_t KernelTimes::MovedBytes(arch::NodeIndex index, cpu::Pass pass) const {
   const arch::Node& node = architecture_.node(index);
   const cpu::MemoryTraits traits = cpu::FindKernel(node.op->name)->memory;
   const bool backward = pass == cpu::Pass::kBackward;
   // A convolution that normalises its operand reads as much as if somebody had done it before.
   const bool is_prologue = chains_[index].prologue_of >= 0;
-  std::int64_t bytes = is_prologue && !backward ? 0 : SizeBytes(chains_[index].result);
-  if (backward && traits.reads_result) bytes *= 2;
+  const std::int64_t reads = node.op->name != "batch_norm" || (is_prologue && !backward) ? 1 : 2;
+  const std::int64_t result = SizeBytes(chains_[index].result);
+  if (!backward) {
+    std::int64_t bytes = is_prologue ? 0 : result;
+    for (const arch::NodeIndex operand : node.operands) bytes += reads * SizeBytes(operand);
+    return bytes;
+  }
+  std::int64_t bytes = (reads + (traits.reads_result ? 1 : 0)) * result;
   for (const arch::NodeIndex operand : node.operands) {
-    bytes += SizeBytes(operand) * (backward && traits.reads_operands ? 2 : 1);
+    bytes += (1 + (traits.reads_operands ? reads : 0)) * SizeBytes(operand);
   }
   return bytes;
 }

@@ -36,15 +36,16 @@ class KernelTimes final : public cpu::KernelObserver {
   // Seconds since the last call.
   std::map<std::string, double> Take();
 
-  // Bytes of the values and gradients that those kernels have to touch in a step: each once, though
-  // a kernel may read one twice.
+  // Bytes of the values and gradients that those kernels have to read and write in a step: each
+  // once, but for batch norms. A mean or a sum over all of an operand comes before its use, so they
+  // read it twice, and in the backward the result's gradient, too.
   std::int64_t bytes(const std::string& name) const { return bytes_.at(name); }
 
   bool alone = false;
 
  private:
   std::int64_t SizeBytes(arch::NodeIndex node) const;
-  std::int64_t TouchedBytes(arch::NodeIndex index, cpu::Pass pass) const;
+  std::int64_t MovedBytes(arch::NodeIndex index, cpu::Pass pass) const;
 
   const arch::Architecture& architecture_;
   const std::int64_t batch_;

@@ -361,19 +361,23 @@ BOUND = 1.35  # of a step to its primitives
 
 
 def memory_row(record):
-    """What the rest of a step does to memory: milliseconds, what it must touch, and how fast it does."""
+    """What the rest of a step does to memory: milliseconds, what it has to move, and how fast it does;
+    and what the ratio were if it did so as fast as a copy."""
     kernels = sorted(record["others"].items(), key=lambda item: -item[1][0])
     seconds = sum(times for _, (times, _) in kernels)
     size = sum(size for _, (_, size) in kernels)
     text = ", ".join(f"{name} {1e3 * times:.1f} ms, {size / 1e6:.0f} MB"
                      for name, (times, size) in kernels[:4])
-    return (record["network"], str(record["batch"]), str(record["threads"]),
-            f"{record['bound_ratio']:.2f}", f"{1e3 * seconds:.1f}", f"{size / 1e6:.0f}",
-            f"{size / seconds / 1e9:.1f}", f"{record['copy_bytes_per_second'] / 1e9:.1f}", text)
+    ratio, copy = record["bound_ratio"], record["copy_bytes_per_second"]
+    in_step = record["primitive_share"] * ratio
+    at_copy = in_step + size / copy / (record["step_seconds"] / ratio)
+    return (record["network"], str(record["batch"]), str(record["threads"]), f"{ratio:.2f}",
+            f"{1e3 * seconds:.1f}", f"{size / 1e6:.0f}", f"{size / seconds / 1e9:.1f}",
+            f"{copy / 1e9:.1f}", f"{in_step:.2f}", f"{at_copy:.2f}", text)
 
 
 MEMORY_HEADER = ("network", "batch", "threads", "Graft / its primitives", "other kernels, ms", "MB",
-                 "GB/s", "a copy, GB/s", "the longest")
+                 "GB/s", "a copy, GB/s", "primitives alone", "others at a copy's speed", "the longest")
 
 
 def memory_parts(records):
@@ -382,11 +386,13 @@ def memory_parts(records):
     if not missed:
         return []
     return [f"## Steps of convolutional networks above {BOUND} times their primitives", "",
-            "What is not a primitive there, the bytes of values and gradients that it has to touch (each "
-            "once; a batch norm in training reads its operand twice in either direction), the bytes a "
-            "second that come of it, and those of a plain copy by as many threads, read and written, on "
-            "the same machine. PVT, which is attention for the most part, is not among them; its ratios "
-            "are above.", "",
+            "What is not a primitive there, the bytes of values and gradients that it has to read and "
+            "write (each once, but for those that a batch norm in training has to read for its mean or "
+            "sum before it uses them), the bytes a second that come of it, and those of a plain copy by "
+            "as many threads, read and written, on the same machine. *Primitives alone*: what the ratio "
+            "were if all else took no time; it is above 1 since in a step their operands are not in the "
+            "caches. *Others at a copy's speed*: what it were if all else moved its bytes as fast as the "
+            "copy. PVT, which is attention for the most part, is left out; its ratios are above.", "",
             *table(MEMORY_HEADER, map(memory_row, missed)), ""]
 
 

@@ -75,16 +75,24 @@ FREE_RUNNING_HEADER = ("batch", "images", "fall of the loss", "largest differenc
                        "PyTorch's, a bit away", "its steps below 1e-3")
 
 
+def optimizer_text(recipe):
+    """Of a graft.v1.Recipe: the optimiser and its rate."""
+    (kind, options), = ((key, value) for key, value in recipe.items()
+                        if isinstance(value, dict) and "learning_rate" in value)
+    return f"{kind} {options['learning_rate']:.3g}"
+
+
 def curve_row(record):
-    return (record["network"], record["form"], *free_running_cells(record),
+    return (record["network"], record["form"], optimizer_text(json.loads(record["recipe"])),
+            *free_running_cells(record),
             f"{record['largest_difference_pytorch']:.1e}")
 
 
-CURVE_HEADER = ("network", "form", *FREE_RUNNING_HEADER, "PyTorch's layouts")
+CURVE_HEADER = ("network", "form", "rate", *FREE_RUNNING_HEADER, "PyTorch's layouts")
 
 CURVE_TEXT = """## Losses
 
-Equal weights, images and order, and the network's own recipe, constant learning rate; both engines run
+Equal weights, images and order, and a published recipe, constant learning rate; both engines run
 freely. *Largest difference*: of a step's loss, Graft's to PyTorch's, relative. *PyTorch's, a bit away*:
 of PyTorch to itself when each weight at the start is moved by its last bit. *PyTorch's layouts*: of its
 plain layout to its channels-last one, whose batch norm is less exact.
@@ -158,7 +166,8 @@ def rates(record):
 def recipe_row(records):
     """Of one setting, by seed."""
     first = records[0]
-    return (first["network"], schedule_text(first["network"], json.loads(first["recipe"])),
+    recipe = json.loads(first["recipe"])
+    return (first["network"], f"{optimizer_text(recipe)}, {schedule_text(first['network'], recipe)}",
             f"{first['batches'] * first['batch']} of {first['data']}", str(first["first_step"]),
             rates(first),
             ", ".join(f"{record['start_loss']:.2g} to {record['end_loss']:.2g}" for record in records),
@@ -166,7 +175,7 @@ def recipe_row(records):
             by_seed(records, "largest_difference"), by_seed(records, "largest_difference_nudged"))
 
 
-RECIPE_HEADER = ("network", "schedule", "images", "first step", "rate / peak", "loss, by seed", "fall",
+RECIPE_HEADER = ("network", "rate and schedule", "images", "first step", "rate / peak", "loss, by seed", "fall",
                  "largest difference", "PyTorch's, a bit away")
 
 RECIPE_TEXT = """The recipe with its schedule, on few images in batches of {batch}: Graft trains up to *first

@@ -286,7 +286,7 @@ class Network(NamedTuple):
 
 NETWORKS = {
     "eas_demo": Network(eas_demo, 710, start_sgd, EAS_START, Curve(2, 190)),
-    # Also from its first weights as EAS trains children.
+    # As EAS trains children, but from its first weights.
     "eas_start": Network(eas_start, 133_530, sgd, EAS_CHILDREN, Curve(5, 80, 40)),
     "plain_6": Network(plain_6, 2_197_962, sgd, EAS_CHILDREN, Curve(10, 60)),
     "simplenet_310k": Network(simplenet_310k, 312_362, adadelta,
